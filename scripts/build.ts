@@ -1,0 +1,69 @@
+/**
+ * build - one bundled, executable file per program
+ *
+ * packages/commands/NAME/src/main.ts becomes build/sbin/NAME, packages/daemons/NAME/src/main.ts becomes
+ * build/libexec/NAME. The first line names the pinned Node by its absolute path, because master(8) hands
+ * down an environment without PATH. A file may be started through a symbolic link: Node resolves the link
+ * before it looks for the addon beside the daemons.
+ */
+import { chmod, mkdir, readdir, rm, symlink } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { build } from 'esbuild'
+
+const root = dirname(import.meta.dirname)
+const node = process.execPath
+
+/** Names that a program answers to besides its own. */
+const links: Record<string, readonly string[]> = {
+  'sbin/sendmail': ['sbin/mailq', 'sbin/newaliases'],
+  'sbin/postfix': ['sbin/posthorn'],
+  'libexec/smtp': ['libexec/lmtp'],
+}
+
+async function programs(folder: string, into: string): Promise<[string, string][]> {
+  const names = await readdir(join(root, 'packages', folder))
+  return names
+    .map((name): [string, string] => [
+      join(root, 'packages', folder, name, 'src/main.ts'),
+      `${into}/${name}`,
+    ])
+    .filter(([source]) => existsSync(source))
+}
+
+async function bundle(source: string, target: string, nativePath: string): Promise<void> {
+  const outfile = join(root, 'build', target)
+  await build({
+    entryPoints: [source],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'cjs',
+    legalComments: 'none',
+    logLevel: 'warning',
+    define: { 'import.meta.url': '"file:///"', 'import.meta.dirname': '""' },
+    banner: {
+      js: `#!${node}\nglobalThis.posthornNativePath = require('node:path').join(__dirname, ${JSON.stringify(nativePath)})`,
+    },
+  })
+  await chmod(outfile, 0o755)
+}
+
+await mkdir(join(root, 'build/sbin'), { recursive: true })
+await mkdir(join(root, 'build/libexec'), { recursive: true })
+const all = [...(await programs('commands', 'sbin')), ...(await programs('daemons', 'libexec'))]
+await Promise.all(
+  all.map(async ([source, target]) => {
+    const native = target.startsWith('sbin/') ? '../libexec' : '.'
+    await bundle(source, target, `${native}/posthorn-native.node`)
+  }),
+)
+for (const [target, names] of Object.entries(links)) {
+  if (!existsSync(join(root, 'build', target))) continue
+  for (const name of names) {
+    await rm(join(root, 'build', name), { force: true })
+    await symlink(target.replace(/^.*\//, ''), join(root, 'build', name))
+  }
+}
+console.log(`build: ${all.length} programs`)
