@@ -1,0 +1,349 @@
+/**
+ * byte-stream - a conversation over one descriptor: buffered octets, deadlines, descriptor passing
+ *
+ * One owner, who pulls: the stream reads only inside fill() and the read functions, so a descriptor that comes next can be
+ * received safely, and a peer that talks too much waits in the kernel. Replies queue and go out in one system call when
+ * the owner next waits for input, at the end of the turn, or at flush(), whichever is first. With more than
+ * 64 KB unwritten, fill() first waits for the peer to read.
+ *
+ * Limits: `timeoutMs` for each wait, `deadlineMs` for all of them; both 0 = none. Input is bounded by the caller's limits
+ * plus one read of 64 KB. Octets are latin1 strings.
+ */
+import { READABLE, WRITABLE, type Descriptor } from '@posthorn/native/descriptor'
+import { bytesReadable } from '@posthorn/native/socket'
+import { SystemError } from '@posthorn/native/system-error'
+import { scheduleDeadline, type Deadline } from './deadline-timer.ts'
+import { atEndOfTurn } from './end-of-turn.ts'
+import { InputBuffer } from './input-buffer.ts'
+import { OutputQueue } from './output-queue.ts'
+import { EndOfStreamError, StreamTimeoutError } from './stream-error.ts'
+
+export { connectStream } from './connect-stream.ts'
+export { EndOfStreamError, StreamLimitError, StreamTimeoutError } from './stream-error.ts'
+
+const MAX_UNWRITTEN_OCTETS = 65_536
+/** So many reads in a row find input waiting; then others have their turn. */
+const MAX_EAGER_READS = 16
+
+const LOST = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ECONNABORTED',
+  'ENOTCONN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENETDOWN',
+])
+
+type Direction = 'input' | 'output'
+
+interface Wait {
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
+  readonly deadline: Deadline | undefined
+}
+
+export class ByteStream {
+  /** For each wait; 0 = for ever. */
+  timeoutMs: number
+  /** All waits together end at this `Date.now()`; 0 = never. */
+  deadlineMs = 0
+
+  #descriptor: Descriptor | undefined
+  readonly #input = new InputBuffer()
+  readonly #output = new OutputQueue()
+  readonly #waits: Record<Direction, Wait | undefined> = { input: undefined, output: undefined }
+  readonly #drainJob: () => void
+  #flushing: Promise<void> | undefined
+  #outputError: Error | undefined
+  #hasEnded = false
+  #eagerReads = 0
+  #idle: (() => void) | undefined
+
+  /** Takes ownership of the descriptor. */
+  constructor(descriptor: Descriptor, options: { timeoutMs?: number } = {}) {
+    this.#descriptor = descriptor
+    this.timeoutMs = options.timeoutMs ?? 0
+    this.#drainJob = () => {
+      this.#drain()
+    }
+  }
+
+  /** Received, not yet taken. */
+  get buffered(): string {
+    return this.#input.peek()
+  }
+
+  /** Octets that the kernel has not taken yet. Whoever writes much awaits flush() when this grows. */
+  get unwritten(): number {
+    return this.#output.length
+  }
+
+  /** Not closed by us; the peer may be gone. */
+  get isOpen(): boolean {
+    return this.#descriptor !== undefined
+  }
+
+  /** Waits for octets beyond those buffered; false: the peer ended its side. @throws {EndOfStreamError | StreamTimeoutError} */
+  async fill(): Promise<boolean> {
+    const congestion = this.#beforeInput()
+    if (congestion !== undefined) await congestion
+    if (this.#hasEnded) return false
+    for (;;) {
+      const octets = this.#receive()
+      if (octets === '') {
+        this.#hasEnded = true
+        return false
+      }
+      if (octets !== undefined) {
+        this.#input.push(octets)
+        if (++this.#eagerReads > MAX_EAGER_READS) await this.#yield()
+        return true
+      }
+      this.#eagerReads = 0
+      await this.#wait('input')
+    }
+  }
+
+  /** At most `count` of the octets buffered. */
+  take(count: number): string {
+    return this.#input.take(count)
+  }
+
+  /**
+   * A line, if LF is buffered: without LF and without one CR before it. Does not wait.
+   * @throws {StreamLimitError} more than `limit` octets come before LF
+   */
+  takeLine(limit: number): string | undefined {
+    const line = this.#input.takeUntil('\n', limit)
+    return line?.endsWith('\r') === true ? line.slice(0, -1) : line
+  }
+
+  /** Without the delimiter. @throws {EndOfStreamError | StreamLimitError | StreamTimeoutError} */
+  async readUntil(delimiter: string, limit: number): Promise<string> {
+    let searched = 0
+    for (;;) {
+      const found = this.#input.takeUntil(delimiter, limit, searched)
+      if (found !== undefined) return found
+      searched = Math.max(0, this.#input.length - delimiter.length + 1)
+      await this.#fillOrFail()
+    }
+  }
+
+  /** @throws {EndOfStreamError | StreamTimeoutError} */
+  async readExactly(count: number): Promise<string> {
+    while (this.#input.length < count) await this.#fillOrFail()
+    return this.#input.take(count)
+  }
+
+  async #fillOrFail(): Promise<void> {
+    if (!(await this.fill())) throw new EndOfStreamError('Cannot read on: the peer ended')
+  }
+
+  /** Queued. After the peer is gone it does nothing: flush() tells. */
+  write(octets: string | Buffer): void {
+    if (this.#descriptor === undefined || this.#outputError !== undefined) return
+    if (this.#output.length === 0) atEndOfTurn(this.#drainJob)
+    this.#output.push(octets)
+  }
+
+  /** Everything is in the kernel. @throws {EndOfStreamError | StreamTimeoutError} */
+  async flush(): Promise<void> {
+    this.#drain()
+    if (this.#outputError !== undefined) throw this.#outputError
+    if (this.#output.length === 0) return
+    this.#flushing ??= this.#flushSlowly()
+    return this.#flushing
+  }
+
+  async #flushSlowly(): Promise<void> {
+    try {
+      while (this.#output.length > 0) await this.#wait('output')
+      if (this.#outputError !== undefined) throw this.#outputError
+    } finally {
+      this.#flushing = undefined
+    }
+  }
+
+  /** Waits for input, end or hang-up, and takes nothing. @throws {EndOfStreamError | StreamTimeoutError} */
+  async untilReadable(): Promise<void> {
+    await this.#beforeInput()
+    if (!this.#hasInput()) await this.#wait('input')
+  }
+
+  /**
+   * For idle connections: calls `gone` once when the peer ends or sends something. The next read, detach() or close()
+   * cancels it.
+   */
+  watchHangup(gone: () => void): void {
+    const descriptor = this.#open()
+    this.#idle = gone
+    descriptor.watch(this.#ready)
+    if (this.#hasInput()) queueMicrotask(() => this.#endIdle(gone))
+  }
+
+  #endIdle(gone: () => void): void {
+    if (this.#idle !== gone) return
+    this.#idle = undefined
+    gone()
+  }
+
+  /** Passes a descriptor, which is then spent. @throws {EndOfStreamError | StreamTimeoutError} it is still the caller's */
+  async sendDescriptor(passed: Descriptor): Promise<void> {
+    await this.flush()
+    while (!this.#attempt((descriptor) => descriptor.sendDescriptor(passed))) {
+      await this.#wait('output')
+    }
+  }
+
+  /** Nothing may be buffered: the carrier octet would be lost among it. @throws {EndOfStreamError | StreamTimeoutError} */
+  async receiveDescriptor(): Promise<Descriptor> {
+    if (this.#input.length > 0) throw new Error('Cannot receive descriptor: input is buffered')
+    await this.#beforeInput()
+    for (;;) {
+      const passed = this.#attempt((descriptor) =>
+        descriptor.maybeReadable ? descriptor.receiveDescriptor() : undefined,
+      )
+      if (passed !== undefined) return passed
+      await this.#wait('input')
+    }
+  }
+
+  /** Ownership goes back; the stream is spent. @throws {Error} octets are buffered or unwritten, or somebody waits */
+  detach(): Descriptor {
+    const descriptor = this.#open()
+    this.#drain()
+    if (this.#input.length > 0) throw new Error('Cannot detach stream: input is buffered')
+    if (this.#output.length > 0) throw new Error('Cannot detach stream: output is unwritten')
+    if (this.#waits.input ?? this.#waits.output) {
+      throw new Error('Cannot detach stream: somebody waits on it')
+    }
+    this.#descriptor = undefined
+    this.#idle = undefined
+    descriptor.unwatch()
+    return descriptor
+  }
+
+  /** Flushes, then closes in any case. @throws {EndOfStreamError | StreamTimeoutError} not all was sent */
+  async end(): Promise<void> {
+    try {
+      await this.flush()
+    } finally {
+      this.close()
+    }
+  }
+
+  /** Now: what is buffered or unwritten is dropped, pending waits reject with EndOfStreamError. */
+  close(): void {
+    const descriptor = this.#descriptor
+    if (descriptor === undefined) return
+    this.#descriptor = undefined
+    this.#idle = undefined
+    this.#output.clear()
+    descriptor.close()
+    this.#settle('input', new EndOfStreamError('Cannot wait for input: the stream was closed'))
+    this.#settle('output', new EndOfStreamError('Cannot wait for output: the stream was closed'))
+  }
+
+  #open(): Descriptor {
+    if (this.#descriptor !== undefined) return this.#descriptor
+    throw new EndOfStreamError('Cannot use stream: it was closed')
+  }
+
+  /** Input ends idleness, and our words come before the peer's answer. */
+  #beforeInput(): Promise<void> | undefined {
+    this.#idle = undefined
+    if (this.#output.length === 0) return undefined
+    this.#drain()
+    return this.#output.length > MAX_UNWRITTEN_OCTETS ? this.flush() : undefined
+  }
+
+  #receive(): string | undefined {
+    return this.#attempt((descriptor) =>
+      descriptor.maybeReadable ? descriptor.readText() : undefined,
+    )
+  }
+
+  /** Does something with the descriptor; a connection that turns out lost is the end of the stream. */
+  #attempt<T>(operation: (descriptor: Descriptor) => T): T {
+    const descriptor = this.#open()
+    try {
+      return operation(descriptor)
+    } catch (error) {
+      throw lostConnection(error)
+    }
+  }
+
+  #drain(): void {
+    const descriptor = this.#descriptor
+    if (descriptor === undefined || this.#output.length === 0) return
+    try {
+      this.#output.drain(descriptor)
+      // the rest goes out on an event, also when nobody awaits it
+      if (this.#output.length > 0 && !descriptor.isWatched) descriptor.watch(this.#ready)
+    } catch (error) {
+      this.#outputError = lostConnection(error)
+      this.#output.clear()
+    }
+  }
+
+  /** Something is there, or the end is: without an event for it still to come. */
+  #hasInput(): boolean {
+    const descriptor = this.#open()
+    if (this.#input.length > 0 || this.#hasEnded) return true
+    return descriptor.maybeReadable && (descriptor.hasHungUp || bytesReadable(descriptor) > 0)
+  }
+
+  readonly #ready = (ready: number): void => {
+    if ((ready & WRITABLE) !== 0) {
+      this.#drain()
+      this.#settle('output')
+    }
+    if ((ready & READABLE) !== 0) {
+      this.#settle('input')
+      if (this.#idle !== undefined) this.#endIdle(this.#idle)
+    }
+  }
+
+  async #yield(): Promise<void> {
+    this.#eagerReads = 0
+    return new Promise((resolve) => setImmediate(resolve))
+  }
+
+  async #wait(direction: Direction): Promise<void> {
+    const descriptor = this.#open()
+    if (this.#waits[direction] !== undefined) {
+      throw new Error(`Cannot wait for ${direction}: somebody waits already`)
+    }
+    descriptor.watch(this.#ready)
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#waits[direction] = { resolve, reject, deadline: this.#deadline(direction) }
+    return promise
+  }
+
+  #deadline(direction: Direction): Deadline | undefined {
+    const byTimeout = this.timeoutMs > 0 ? Date.now() + this.timeoutMs : Infinity
+    const atMs = this.deadlineMs > 0 ? Math.min(byTimeout, this.deadlineMs) : byTimeout
+    if (atMs === Infinity) return undefined
+    return scheduleDeadline(atMs, () => {
+      this.#settle(direction, new StreamTimeoutError(`Cannot wait longer for ${direction}`))
+    })
+  }
+
+  #settle(direction: Direction, error?: Error): void {
+    const wait = this.#waits[direction]
+    if (wait === undefined) return
+    this.#waits[direction] = undefined
+    wait.deadline?.cancel()
+    if (error === undefined) wait.resolve()
+    else wait.reject(error)
+  }
+}
+
+function lostConnection(error: unknown): Error {
+  if (error instanceof SystemError && LOST.has(error.code)) {
+    return new EndOfStreamError(`Cannot go on: ${error.reason}`, { cause: error })
+  }
+  return error instanceof Error ? error : new Error(String(error))
+}
