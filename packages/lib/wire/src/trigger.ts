@@ -1,0 +1,66 @@
+/**
+ * trigger - wake a daemon up
+ *
+ * Over a Unix-domain socket: the characters and one NUL, and the connection stays open until the server closes it.
+ * Over a FIFO: the characters alone, written without waiting for a reader. The file type tells which.
+ * A server that announces a protocol (flush, tlsmgr) reads the characters all the same.
+ *
+ * Source: Postfix 3.7 triggers; the characters for qmgr(8) are in qmgrTrigger.
+ */
+import { closeSync, constants, openSync, statSync, writeSync } from 'node:fs'
+import { connectStream, type ByteStream } from '@posthorn/stream/byte-stream'
+import { scheduleDeadline } from '@posthorn/stream/deadline-timer'
+
+/** What qmgr(8) understands; other services take `W`. */
+export const qmgrTrigger = {
+  scanIncoming: 'I',
+  scanDeferred: 'D',
+  forgetDead: 'F',
+  ignoreTimeStamps: 'A',
+  wakeUp: 'W',
+} as const
+
+const patienceMs = 100_000
+
+/**
+ * Resolves when the octets are in the kernel; the connection then closes by itself.
+ *
+ * @throws {SystemError | Error} nobody listens at `path`, or nobody reads the FIFO
+ * @throws {StreamTimeoutError} after `timeoutMs`
+ */
+export async function trigger(path: string, octets: string, timeoutMs: number): Promise<void> {
+  // eslint-disable-next-line n/no-sync -- cached metadata, 2 us (PERFORMANCE.md 7)
+  if (statSync(path).isFIFO()) {
+    writeFifo(path, octets)
+    return
+  }
+  const stream = await connectStream({ family: 'unix', path }, { timeoutMs })
+  try {
+    stream.write(`${octets}\0`)
+    await stream.flush()
+  } catch (error) {
+    stream.close()
+    throw error
+  }
+  closeWhenHeard(stream, timeoutMs + patienceMs)
+}
+
+function closeWhenHeard(stream: ByteStream, waitMs: number): void {
+  const deadline = scheduleDeadline(Date.now() + waitMs, () => {
+    stream.close()
+  })
+  stream.watchHangup(() => {
+    deadline.cancel()
+    stream.close()
+  })
+}
+
+/* eslint-disable n/no-sync -- a non-blocking FIFO: these calls never wait */
+function writeFifo(path: string, octets: string): void {
+  const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)
+  try {
+    writeSync(fd, octets, null, 'latin1')
+  } finally {
+    closeSync(fd)
+  }
+}
