@@ -1,0 +1,19 @@
+/**
+ * own-parameters - the parameters that Postfix does not have, and those whose default is ours
+ *
+ * docs/differences.md gives the reasons. `mail_name` and `mail_version` are what the world sees of us.
+ */
+import type { IntegerSpec, ParameterSpec } from '../parameter-spec.ts'
+
+export const OWN_TEXT_PARAMETERS = {
+  /** Servers to ask instead of those in resolv.conf: `address` or `[address]:port`, blank or comma separated. */
+  dns_nameservers: { default: '' },
+  mail_name: { default: 'Posthorn', min: 1 },
+  mail_release_date: { default: '20261121', min: 1 },
+  mail_version: { default: '0.1.0', min: 1 },
+} as const satisfies Record<string, ParameterSpec>
+
+export const OWN_INTEGER_PARAMETERS = {
+  /** The most processes of one service that master runs for its clients; 0 is the number of CPUs. */
+  service_worker_limit: { default: '0', min: 0 },
+} as const satisfies Record<string, IntegerSpec>
