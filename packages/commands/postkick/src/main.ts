@@ -1,0 +1,57 @@
+/**
+ * postkick(1) - kicks a service
+ *
+ * Writes a request to `public/SERVICE` or `private/SERVICE` in the queue directory, socket or FIFO, and waits
+ * until it is in the hands of the kernel. For scripts; the requests are the service's own business.
+ * Source: Postfix 3.7 postkick(1).
+ */
+import { MainConfig } from '@posthorn/config/main-config'
+import { fatal, log, openLog } from '@posthorn/log/log'
+import { trigger } from '@posthorn/wire/trigger'
+
+const USAGE = 'usage: postkick [-c config_dir] [-v] class service request'
+
+async function run(argv: readonly string[]): Promise<void> {
+  let at = 0
+  let isVerbose = process.env['MAIL_VERBOSE'] !== undefined
+  for (; /^-./.test(argv[at] ?? ''); at++) {
+    const word = argv[at] ?? ''
+    if (/^-v+$/.test(word)) isVerbose = true
+    else if (word.startsWith('-c'))
+      process.env['MAIL_CONFIG'] = word.slice(2) || (argv[++at] ?? fatal(USAGE))
+    else fatal(USAGE)
+  }
+  const [channelClass, service, request] = argv.slice(at)
+  if (
+    channelClass === undefined ||
+    service === undefined ||
+    request === undefined ||
+    argv.length - at !== 3
+  ) {
+    fatal(USAGE)
+  }
+  const config = MainConfig.load()
+  openLog({ program: 'postkick', config, stderr: true, isVerbose })
+  process.chdir(config.text('queue_directory'))
+  const path = `${channelClass}/${service}`
+  try {
+    await trigger(path, request, config.seconds('application_event_drain_time') * 1000)
+  } catch (error) {
+    log.warning(
+      `unable to connect to ${path}: ${error instanceof Error ? error.message : String(error)}`,
+    )
+    log.warning(
+      `Cannot contact class ${channelClass} service ${service} - perhaps the mail system is down`,
+    )
+    process.exitCode = 1
+    return
+  }
+  log.debug(`kicked ${path}`)
+}
+
+openLog({ program: 'postkick', stderr: true })
+run(process.argv.slice(2).map((word) => Buffer.from(word).toString('latin1'))).catch(
+  (error: unknown) => {
+    fatal(error instanceof Error ? error.message : String(error))
+  },
+)

@@ -1,0 +1,149 @@
+/**
+ * client-server - accepts clients and serves them: services of kind single, multi and event
+ *
+ * How many at once, and what master(8) hears of it:
+ *
+ *   one at a time  (single, started by the real master, or with a share of 1): TAKEN when a client is
+ *                  accepted, AVAIL when its connection is closed
+ *   a share of n   (single, under our master): TAKEN when n are being served, AVAIL when there is room again
+ *   many           (multi, event): master hears of the first client only, so that it counts the process as
+ *                  one that has worked
+ *
+ * A client that cannot be served costs itself its conversation; the others go on.
+ */
+import { setKeepAlive, Acceptor, type SocketAddress } from '@posthorn/native/socket'
+import { ByteStream } from '@posthorn/stream/byte-stream'
+import { log } from '@posthorn/log/log'
+import type { Descriptor } from '@posthorn/native/descriptor'
+import { AcceptedClient } from './accepted-client.ts'
+import { dropStream, endStream } from './close-stream.ts'
+import { errorText } from './error-text.ts'
+import { receivePassedClient } from './pass-handoff.ts'
+import type { Lifecycle } from './lifecycle.ts'
+import type { SelectLock } from './select-lock.ts'
+import type { Service } from './service.ts'
+import type { StatusChannel } from './status-channel.ts'
+
+export interface ClientServerOptions {
+  service: Service
+  listeners: readonly Descriptor[]
+  transport: 'inet' | 'unix' | 'pass'
+  /** Clients at once; Infinity for multi and event. */
+  slots: number
+  /** ipc_timeout, for each wait on a client. */
+  timeoutMs: number
+  /** The longest conversation; 0 = no limit. */
+  conversationMs: number
+  lifecycle: Lifecycle
+  /** Absent without master(8). */
+  status: StatusChannel | undefined
+  selectLock: SelectLock
+}
+
+export class ClientServer {
+  readonly #options: ClientServerOptions
+  readonly #acceptors: readonly Acceptor[]
+  /** Accepted in the same turn as the last free slot was taken, by another listener. */
+  readonly #waiting: [Descriptor, SocketAddress][] = []
+  #isFull = false
+  #hasWorked = false
+
+  constructor(options: ClientServerOptions) {
+    this.#options = options
+    this.#acceptors = options.listeners.map(
+      (listener) =>
+        new Acceptor(listener, (client, peer) => {
+          this.#accepted(client, peer)
+        }),
+    )
+  }
+
+  start(): void {
+    this.#options.lifecycle.begin(() => {
+      this.#pause()
+      // master must not count on a process that only finishes its clients
+      if (this.#options.lifecycle.busy > 0 && !this.#isFull) this.#options.status?.tell('taken')
+    })
+    this.#listen()
+  }
+
+  #pause(): void {
+    for (const acceptor of this.#acceptors) acceptor.pause()
+    this.#options.selectLock.release()
+  }
+
+  #listen(): void {
+    const resume = async (): Promise<void> => {
+      await this.#options.selectLock.take()
+      if (this.#options.lifecycle.isLeaving) this.#options.selectLock.release()
+      else for (const acceptor of this.#acceptors) acceptor.resume()
+    }
+    resume().catch((error: unknown) => {
+      log.warning(`cannot wait for clients: ${errorText(error)}`)
+      this.#options.lifecycle.leave('no select lock -- exiting')
+    })
+  }
+
+  #accepted(descriptor: Descriptor, peer: SocketAddress): void {
+    const { lifecycle, slots, status } = this.#options
+    if (this.#isFull) {
+      this.#waiting.push([descriptor, peer])
+      return
+    }
+    lifecycle.clientCame()
+    if (lifecycle.busy >= slots) {
+      this.#isFull = true
+      this.#pause()
+      status?.tell('taken') // a failure is ignored: the client is served all the same
+    }
+    this.#converse(descriptor, peer).then(
+      () => {
+        this.#finished()
+      },
+      (error: unknown) => {
+        log.warning(errorText(error))
+        this.#finished()
+      },
+    )
+  }
+
+  #finished(): void {
+    const { lifecycle, slots, status } = this.#options
+    lifecycle.clientWent()
+    if (this.#isFull && lifecycle.busy < slots) {
+      this.#isFull = false
+      const isHeard = lifecycle.isLeaving || (status?.tell('available') ?? true)
+      const waiting = this.#waiting.shift()
+      if (waiting !== undefined) this.#accepted(...waiting)
+      else if (!isHeard) lifecycle.leave('master disconnect -- exiting')
+      else if (!lifecycle.isLeaving) this.#listen()
+    } else if (!this.#hasWorked && slots > 1 && !lifecycle.isLeaving) {
+      status?.tell('taken', 'available')
+    }
+    this.#hasWorked = true
+  }
+
+  async #converse(descriptor: Descriptor, peer: SocketAddress): Promise<void> {
+    const { timeoutMs, transport } = this.#options
+    if (transport === 'pass') {
+      const passed = await receivePassedClient(new ByteStream(descriptor, { timeoutMs }))
+      await this.#serve(passed.descriptor, passed.client)
+    } else {
+      await this.#serve(descriptor, new AcceptedClient(descriptor, 'accepted', peer))
+    }
+  }
+
+  async #serve(descriptor: Descriptor, client: AcceptedClient): Promise<void> {
+    const { service, timeoutMs, conversationMs } = this.#options
+    if (client.peer.family !== 'unix') setKeepAlive(descriptor)
+    const stream = new ByteStream(descriptor, { timeoutMs })
+    if (conversationMs > 0) stream.deadlineMs = Date.now() + conversationMs
+    try {
+      await service.serve?.(stream, client)
+      await endStream(stream)
+    } finally {
+      client.finish()
+      dropStream(stream)
+    }
+  }
+}

@@ -1,0 +1,227 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { listenOn, pipePair, socketPair } from '@posthorn/native/socket'
+import { ByteStream, connectStream } from '@posthorn/stream/byte-stream'
+import { PROCESS_STATE, decodeStatusMessages } from '@posthorn/wire/status-message'
+
+const here = import.meta.dirname
+
+/** A service that echoes lines, `quit` ends, `throw` throws. */
+const echo = (kind: string): string => `
+  import { runService } from '${here}/run-service.ts'
+  runService({
+    program: 'echo',
+    kind: '${kind}',
+    start: (context) => ({
+      async serve(stream, client) {
+        stream.write('hello ' + context.concurrency + ' ' + client.peer.family + '\\n')
+        for (;;) {
+          const line = await stream.readUntil('\\n', 100)
+          if (line === 'throw') throw new Error('asked to')
+          if (line === 'quit') return
+          if (line === 'leave') context.exitWhenIdle('told to leave')
+          stream.write(line + '\\n')
+        }
+      },
+      trigger(octets) { console.log('trigger ' + JSON.stringify(octets)) },
+      stop() { console.log('stopped') },
+    }),
+  })`
+
+interface Master {
+  child: ChildProcess
+  status: ByteStream
+  output: () => string
+  connect: () => Promise<ByteStream>
+  nextStates: (count: number) => Promise<number[]>
+  exited: Promise<number | null>
+}
+
+/** Starts the service as master(8) would. */
+function startService(
+  t: Test,
+  kind: string,
+  options: { args?: string[]; env?: Record<string, string>; mainCf?: string } = {},
+): Master {
+  const directory = mkdtempSync(join(tmpdir(), 'posthorn-')) // the path of a socket must be short
+  t.teardown(() => {
+    rmSync(directory, { recursive: true })
+  })
+  for (const name of ['conf', 'q/pid', 'q/private']) {
+    mkdirSync(`${directory}/${name}`, { recursive: true })
+  }
+  const script = `${directory}/service.ts`
+  writeFileSync(script, echo(kind))
+  writeFileSync(
+    `${directory}/conf/main.cf`,
+    `queue_directory = ${directory}/q\nmaillog_file =\nsyslog_name = test\n${options.mainCf ?? ''}\n`,
+  )
+  const path = `${directory}/q/private/echo`
+  const listener = listenOn({ family: 'unix', path }, { backlog: 20 })
+  const [flowRead, flowWrite] = pipePair()
+  const [ours, theirs] = socketPair()
+  const child = spawn(
+    process.execPath,
+    [script, '-n', 'echo', '-t', 'unix', '-V', ...(options.args ?? [])],
+    {
+      stdio: ['ignore', 'pipe', 'pipe', flowRead.fd, flowWrite.fd, theirs.fd, listener.fd],
+      env: { MAIL_CONFIG: `${directory}/conf`, GENERATION: '17', ...options.env },
+    },
+  )
+  for (const given of [flowRead, flowWrite, theirs, listener]) given.close()
+  const status = new ByteStream(ours, { timeoutMs: 10_000 })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (octets: Buffer) => {
+      output += octets.toString()
+    })
+  }
+  t.teardown(() => {
+    status.close()
+    child.kill('SIGKILL')
+  })
+  return {
+    child,
+    status,
+    output: () => output,
+    connect: async () => {
+      const client = await connectStream({ family: 'unix', path }, { timeoutMs: 10_000 })
+      t.teardown(() => {
+        client.close()
+      })
+      return client
+    },
+    nextStates: async (count) => {
+      const { messages } = decodeStatusMessages(await status.readExactly(12 * count))
+      for (const message of messages) {
+        t.equal(message.pid, child.pid)
+        t.equal(message.generation, 0o17, 'GENERATION is octal')
+      }
+      return messages.map((message) => message.state)
+    },
+    exited: once(child, 'close').then(([code]) => (typeof code === 'number' ? code : null)),
+  }
+}
+
+const { taken, available, shares } = PROCESS_STATE
+
+t.test('runService() single: one client at a time, TAKEN before and AVAIL after', async (t) => {
+  const master = startService(t, 'single')
+  const first = await master.connect()
+  t.equal(await first.readUntil('\n', 100), 'hello 1 unix')
+  t.same(await master.nextStates(1), [taken])
+  const second = await master.connect()
+  first.write('one\n')
+  t.equal(await first.readUntil('\n', 100), 'one')
+  t.equal(second.buffered, '', 'the second client waits in the backlog')
+  first.write('quit\n')
+  t.notOk(await first.fill(), 'the skeleton closes the connection')
+  t.same(await master.nextStates(2), [available, taken])
+  t.equal(await second.readUntil('\n', 100), 'hello 1 unix')
+
+  master.status.close() // reload: finish the client, then leave
+  second.write('still here\n')
+  t.equal(await second.readUntil('\n', 100), 'still here')
+  second.write('quit\n')
+  t.equal(await master.exited, 0)
+  t.match(master.output(), 'stopped')
+})
+
+t.test('runService() single with a share serves that many at once', async (t) => {
+  const master = startService(t, 'single', { env: { POSTHORN_SHARE: '2' } })
+  t.same(await master.nextStates(1), [shares])
+  const clients = [await master.connect(), await master.connect(), await master.connect()]
+  const [first, second, third] = clients as [ByteStream, ByteStream, ByteStream]
+  t.equal(await first.readUntil('\n', 100), 'hello 2 unix')
+  t.equal(await second.readUntil('\n', 100), 'hello 2 unix')
+  t.same(await master.nextStates(1), [taken])
+  second.write('quit\n')
+  t.same(await master.nextStates(2), [available, taken])
+  t.equal(await third.readUntil('\n', 100), 'hello 2 unix')
+  third.write('throw\n')
+  t.same(await master.nextStates(1), [available])
+  first.write('quit\n')
+  t.notOk(await first.fill())
+  master.status.close()
+  t.equal(await master.exited, 0)
+  t.match(master.output(), 'warning: asked to', 'a client that fails costs a line, no more')
+})
+
+t.test('runService() multi serves all that come, and tells master once', async (t) => {
+  const master = startService(t, 'multi', { args: ['-m', '2'] })
+  const clients = [await master.connect(), await master.connect()] as [ByteStream, ByteStream]
+  for (const client of clients) t.equal(await client.readUntil('\n', 100), 'hello Infinity unix')
+  for (const client of clients) client.write('quit\n')
+  t.same(await master.nextStates(2), [taken, available])
+  t.equal(await master.exited, 0, 'max_use is reached and nobody is left')
+})
+
+t.test('runService() leaves after max_use clients', async (t) => {
+  const master = startService(t, 'single', { args: ['-m', '1'] })
+  const client = await master.connect()
+  client.write('quit\n')
+  t.equal(await master.exited, 0)
+})
+
+t.test('runService() leaves after max_idle', async (t) => {
+  const master = startService(t, 'single', { args: ['-i', '1s'] })
+  t.equal(await master.exited, 0)
+})
+
+t.test('runService() leaves when the service asks, after its clients', async (t) => {
+  const master = startService(t, 'single', { env: { POSTHORN_SHARE: '5' } })
+  t.same(await master.nextStates(1), [shares])
+  const client = await master.connect()
+  client.write('leave\n')
+  await client.readUntil('\n', 100)
+  t.same(await master.nextStates(1), [taken], 'master does not count on it any more')
+  client.write('quit\n')
+  t.equal(await master.exited, 0)
+  t.match(master.output(), 'told to leave')
+})
+
+t.test('runService() trigger', async (t) => {
+  const master = startService(t, 'trigger')
+  const client = await master.connect()
+  client.write('W\0')
+  t.notOk(await client.fill(), 'no reply')
+  t.same(await master.nextStates(2), [taken, available])
+  master.status.close()
+  t.equal(await master.exited, 0)
+  t.match(master.output(), String.raw`trigger "W\u0000"`)
+})
+
+t.test('runService() refuses to start', async (t) => {
+  const wrong: [string[], Record<string, string>, string][] = [
+    [['-o', 'max_use=many'], {}, 'bad numerical configuration'],
+    [['-Q'], {}, ''], // before -V is known
+    [['-t', 'inet', '-t', 'unix-dgram'], {}, 'unsupported transport type'],
+    [[], { GENERATION: 'x' }, 'bad generation'],
+  ]
+  for (const [args, env, text] of wrong) {
+    const master = startService(t, 'single', { args, env })
+    t.equal(await master.exited, 1)
+    t.match(master.output(), text)
+  }
+})
+
+t.test('runService() -S serves standard input and output', async (t) => {
+  const directory = t.testdir({ 'main.cf': '' })
+  writeFileSync(`${directory}/service.ts`, echo('single'))
+  writeFileSync(`${directory}/main.cf`, `queue_directory = ${directory}\n`)
+  const child = spawn(process.execPath, [`${directory}/service.ts`, '-S'], {
+    env: { MAIL_CONFIG: directory },
+  })
+  let output = ''
+  child.stdout.on('data', (octets: Buffer) => {
+    output += octets.toString()
+  })
+  child.stdin.write('one\nquit\n')
+  const [code] = (await once(child, 'close')) as [number]
+  t.equal(code, 0)
+  t.equal(output, 'hello 1 unix\none\nstopped\n')
+})

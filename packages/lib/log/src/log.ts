@@ -1,0 +1,196 @@
+/**
+ * log - the log of this process
+ *
+ * `openLog` chooses the sink: postlogd(8) when maillog_file is set, else syslog; commands add standard error.
+ * Lines are text that may come from a peer: they are cut and made printable here, nowhere else. The lines of
+ * one turn of the event loop go out together; a line costs its caller a string concatenation.
+ * `fatal` and `panic` end the process. A daemon first pauses for a second: a process that cannot start must
+ * not make master(8) fork in a tight loop.
+ * Source: Postfix 3.7, form of log lines; logging.md 1 to 3.
+ */
+import { ConfigError } from '@posthorn/config/config-error'
+import type { MainConfig } from '@posthorn/config/main-config'
+import { maillogFile } from './maillog-file.ts'
+import { PostlogSink } from './postlog-sink.ts'
+import { printable } from './printable.ts'
+import { StderrSink } from './stderr-sink.ts'
+import { findFacility, SyslogSink } from './syslog-sink.ts'
+import type { LogSink, Severity } from './log-sink.ts'
+
+/** Octets of text in a line; the rest is cut. */
+const TEXT_LIMIT = 2000
+/** Errors that one process may report before it gives up. */
+const ERROR_LIMIT = 13
+const FATAL_PAUSE_MS = 1000
+const RETRY_MS = 5
+
+export interface LogOptions {
+  /** 'smtpd': the tag becomes `SYSLOG_NAME/smtpd`. With a slash it is the whole tag. */
+  program: string
+  /** The whole tag, also on standard error: postlog -t. */
+  tag?: string
+  /** Without it (early in start-up) tag and sink come from the environment that master(8) gave. */
+  config?: MainConfig
+  /** Lines also go to standard error: commands, and daemons with -V. */
+  stderr?: boolean
+  /** A daemon pauses before a fatal exit, and never writes maillog_file itself. */
+  isDaemon?: boolean
+  /** log.debug() lines are shown. */
+  isVerbose?: boolean
+}
+
+const state = {
+  sinks: [] as LogSink[],
+  isScheduled: false,
+  isDaemon: false,
+  isVerbose: false,
+  hasExitHook: false,
+  errorCount: 0,
+}
+
+function tagOf(options: LogOptions): string {
+  if (options.tag !== undefined) return options.tag
+  if (options.program.includes('/')) return options.program
+  const early = process.env['MAIL_LOGTAG']
+  const name =
+    options.config?.text('syslog_name') ?? (early === undefined || early === '' ? 'postfix' : early)
+  return `${name}/${options.program}`
+}
+
+function mainSink(options: LogOptions): LogSink {
+  const tag = `${tagOf(options)}[${process.pid}]`
+  const config = options.config
+  const file = config === undefined ? undefined : maillogFile(config)
+  const inherited = process.env['POSTLOG_SERVICE'] ?? ''
+  if (config !== undefined && file !== undefined && file !== '') {
+    const socketPath = `${config.text('queue_directory')}/public/${config.text('postlog_service_name')}`
+    const hostname = config.text('myhostname').replace(/\..*$/, '')
+    // children can log before they have read main.cf
+    process.env['POSTLOG_SERVICE'] = socketPath
+    process.env['POSTLOG_HOSTNAME'] = hostname
+    const fallbackFile = options.isDaemon === true ? undefined : file
+    return new PostlogSink({ socketPath, hostname, tag, fallbackFile })
+  }
+  if (config === undefined && inherited !== '') {
+    const hostname = process.env['POSTLOG_HOSTNAME'] ?? 'unknown'
+    return new PostlogSink({ socketPath: inherited, hostname, tag })
+  }
+  delete process.env['POSTLOG_SERVICE']
+  delete process.env['POSTLOG_HOSTNAME']
+  const facilityName = config?.text('syslog_facility') ?? 'mail'
+  const facility = findFacility(facilityName)
+  if (facility === undefined) {
+    throw new ConfigError(`unknown syslog_facility value: ${facilityName}`)
+  }
+  return new SyslogSink({ facility, tag })
+}
+
+/**
+ * Opens or, with a configuration, reopens the log. Lines logged so far go out first. Call it before a chroot.
+ * @throws {ConfigError} when maillog_file or syslog_facility is not allowed
+ */
+export function openLog(options: LogOptions): void {
+  const sinks = [mainSink(options)]
+  if (options.stderr === true) {
+    sinks.push(new StderrSink(options.tag ?? options.program.replace(/^.*\//, '')))
+  }
+  useSinks(sinks)
+  state.isDaemon = options.isDaemon ?? false
+  state.isVerbose = options.isVerbose ?? false
+}
+
+/** Puts other sinks in place and returns those that were there: for captureLog() and odd programs. */
+export function useSinks(sinks: LogSink[]): LogSink[] {
+  flushLog()
+  const before = state.sinks
+  state.sinks = sinks
+  if (!state.hasExitHook) {
+    state.hasExitHook = true
+    process.on('exit', () => {
+      flushLog()
+    })
+  }
+  return before
+}
+
+function flushSinks(): boolean {
+  let isDone = true
+  for (const sink of state.sinks) {
+    if (!sink.flush()) isDone = false
+  }
+  return isDone
+}
+
+function flushTurn(): void {
+  if (flushSinks()) state.isScheduled = false
+  else setTimeout(flushTurn, RETRY_MS)
+}
+
+const PREFIXES: Readonly<Record<Severity, string>> = {
+  debug: '',
+  info: '',
+  warning: 'warning: ',
+  error: 'error: ',
+  fatal: 'fatal: ',
+  panic: 'panic: ',
+}
+
+/** A line of any severity that has no other effect: what postlog(1) logs for somebody else. */
+export function logAt(severity: Severity, text: string): void {
+  if (state.sinks.length === 0) openLog({ program: 'unknown', stderr: true })
+  const cut = text.length > TEXT_LIMIT ? text.slice(0, TEXT_LIMIT) : text
+  const line = PREFIXES[severity] + printable(cut)
+  for (const sink of state.sinks) sink.write(severity, line)
+  if (!state.isScheduled) {
+    state.isScheduled = true
+    setImmediate(flushTurn)
+  }
+}
+
+export const log = {
+  info(text: string): void {
+    logAt('info', text)
+  },
+  warning(text: string): void {
+    logAt('warning', text)
+  },
+  /** After 13 of them in one process it ends: something is wrong that will not heal. */
+  error(text: string): void {
+    logAt('error', text)
+    if (++state.errorCount === ERROR_LIMIT) fatal('too many errors - program terminated')
+  },
+  /** Shown only with -v. */
+  debug(text: string): void {
+    if (state.isVerbose) logAt('debug', text)
+  },
+}
+
+const clock = new Int32Array(new SharedArrayBuffer(4))
+
+/** Holds the whole process: only for one that is about to end. */
+function pauseProcess(ms: number): void {
+  Atomics.wait(clock, 0, 0, ms)
+}
+
+/** Sends everything that is held now; waits up to a quarter of a second for the reader. */
+export function flushLog(): void {
+  for (let attempt = 0; attempt < 50 && !flushSinks(); attempt++) pauseProcess(RETRY_MS)
+}
+
+function die(severity: 'fatal' | 'panic', text: string): never {
+  logAt(severity, text)
+  flushLog()
+  if (state.isDaemon) pauseProcess(FATAL_PAUSE_MS)
+  // eslint-disable-next-line n/no-process-exit -- the one place where a process ends by a fault
+  process.exit(1)
+}
+
+/** The process cannot go on: one `fatal:` line, exit status 1. */
+export function fatal(text: string): never {
+  return die('fatal', text)
+}
+
+/** We are wrong: one `panic:` line, exit status 1. */
+export function panic(text: string): never {
+  return die('panic', text)
+}
