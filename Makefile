@@ -46,10 +46,11 @@ format: node_modules/.stamp
 check: format types lint
 
 test: all check
-	$(NODE) node_modules/tap/dist/esm/run.mjs --jobs=$(JOBS) --reporter=terse
+	$(NODE) scripts/run-tests.ts --jobs=$(JOBS)
 
+# needs root and the real Postfix (Debian: apt-get install postfix)
 interop: all
-	$(NODE) scripts/interop.ts
+	$(NODE) scripts/run-tests.ts --jobs=1 --timeout=600 test/parity test/swap test/end-to-end
 
 demo: all
 	$(NODE) scripts/demo.ts

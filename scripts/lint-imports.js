@@ -44,7 +44,7 @@ export const importsPointDown = {
   create(context) {
     const file = context.filename
     const manifest = manifestOf(dirname(file))
-    const isTest = /\.test\.ts$|\/packages\/testing\/|\/test\//.test(file)
+    const isTest = /\.test\.ts$|\/(packages\/testing|test|scripts)\//.test(file)
     const declared = new Set(Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }))
     const root = isTest ? manifestOf(join(import.meta.dirname, '..')) : undefined
     for (const name of Object.keys(root?.devDependencies ?? {})) declared.add(name)

@@ -1,0 +1,142 @@
+/**
+ * command-line - the options of postconf(1), and which go together
+ *
+ * Source: Postfix 3.7 postconf(1), and the command itself for its messages.
+ */
+import { ConfigError } from '@posthorn/config/config-error'
+import { parseOverride } from '@posthorn/config/master-config'
+import { OptionError, parseOptions } from '@posthorn/config/getopt'
+import { splitWords } from '@posthorn/config/split-list'
+import { PARAMETER_CLASSES, type ParameterClass } from './parameter-catalog.ts'
+
+const SPECIFICATION = 'aAbc:C:deEfFhHlmMno:pPqtT:vxX#'
+
+const USAGE =
+  'usage: postconf [-a (server SASL types)] [-A (client SASL types)] [-b (bounce templates)] [-c config_dir] ' +
+  '[-c param_class] [-d (parameter defaults)] [-e (edit configuration)] [-f (fold lines)] [-F (master.cf fields)] ' +
+  '[-h (no names)] [-H (no values)] [-l (lock types)] [-m (map types)] [-M (master.cf)] ' +
+  '[-n (non-default parameters)] [-o name=value (override parameter value)] [-p (main.cf, default)] ' +
+  '[-P (master.cf parameters)] [-t (bounce templates)] [-T compile-version|run-version|public-key-algorithms] ' +
+  '[-v (verbose)] [-x (expand parameter values)] [-X (exclude)] [-# (comment-out)] [name...]'
+
+/** Groups of which one option may be given. */
+const EXCLUSIVE = ['aAblmtpMFPT', 'den#X', 'fe', 'f#', 'fX', 'xe', 'x#', 'xX', 'he', 'h#', 'hX', 'hH', 'od', 'oe', 'o#', 'oX']
+
+/** What each mode puts up with besides -c and -v. */
+const ALLOWED = new Map([
+  ['p', 'eX#fhHCxdnoq'],
+  ['M', 'eX#foxq'],
+  ['F', 'efhHoxq'],
+  ['P', 'eXfhHoxq'],
+])
+
+export type Mode = 'p' | 'M' | 'F' | 'P' | 'a' | 'A' | 'b' | 'l' | 'm' | 't' | 'T'
+export type Edit = 'e' | 'X' | '#'
+
+export interface PostconfRequest {
+  readonly mode: Mode
+  readonly edit: Edit | undefined
+  /** -d, -n, or both kinds. */
+  readonly show: 'all' | 'defaults' | 'settings'
+  readonly isExpanded: boolean
+  readonly isFolded: boolean
+  readonly hidesName: boolean
+  readonly hidesValue: boolean
+  readonly isQuiet: boolean
+  readonly classes: ReadonlySet<ParameterClass>
+  readonly overrides: readonly (readonly [string, string])[]
+  /** From -c. */
+  readonly directory: string | undefined
+  readonly operands: readonly string[]
+}
+
+/** The command line makes no sense; the messages are printed as `fatal:` after the getopt(3) line, if any. */
+export class UsageError extends ConfigError {
+  /** Printed without a level: what getopt(3) says. */
+  readonly complaint: string | undefined
+
+  constructor(message: string, complaint?: string) {
+    super(message)
+    this.complaint = complaint
+  }
+}
+
+/** @throws {UsageError} {@link ConfigError} a malformed -o */
+export function parseCommandLine(argv: readonly string[]): PostconfRequest {
+  const { options, operands } = readOptions(argv)
+  const given = options.map((option) => option.letter).join('')
+  const has = (letter: string): boolean => given.includes(letter)
+  const overrides = options.filter(({ letter }) => letter === 'o').map(({ value }) => override(value))
+  const lastOf = (letter: string): string | undefined =>
+    options.findLast((option) => option.letter === letter)?.value
+  const classes = classesOf(lastOf('C'))
+  checkExclusive(given)
+  const mode = modeOf(given)
+  const isImpliedEdit = operands[0]?.includes('=') ?? false
+  const edit = (['e', 'X', '#'] as const).find(has)
+  if (isImpliedEdit && edit !== 'e' && 'pMFP'.includes(mode)) checkExclusive(`${given}e`)
+  checkAllowed(mode, given)
+  return {
+    mode,
+    edit: edit ?? (isImpliedEdit && 'pMFP'.includes(mode) ? 'e' : undefined),
+    show: has('d') ? 'defaults' : has('n') ? 'settings' : 'all',
+    isExpanded: has('x'),
+    isFolded: has('f'),
+    hidesName: has('h'),
+    hidesValue: has('H'),
+    isQuiet: has('q'),
+    classes,
+    overrides,
+    directory: lastOf('c'),
+    operands,
+  }
+}
+
+function readOptions(argv: readonly string[]): ReturnType<typeof parseOptions> {
+  try {
+    return parseOptions(argv, SPECIFICATION)
+  } catch (error) {
+    if (error instanceof OptionError) throw new UsageError(USAGE, error.message)
+    throw error
+  }
+}
+
+function override(text: string): readonly [string, string] {
+  try {
+    return parseOverride(text)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    const why = error.message.replace(/.*value: /, '')
+    throw new ConfigError(`invalid parameter override: ${text}: ${why}`, { cause: error })
+  }
+}
+
+function classesOf(text: string | undefined): ReadonlySet<ParameterClass> {
+  const found = new Set<ParameterClass>()
+  for (const word of splitWords(text ?? 'all')) {
+    const known = PARAMETER_CLASSES.find((one) => one === word.toLowerCase())
+    if (known) found.add(known)
+    else if (word.toLowerCase() === 'all') PARAMETER_CLASSES.forEach((one) => found.add(one))
+    else throw new UsageError(`unknown -C option value "${word}" in "${text ?? ''}"`)
+  }
+  return found
+}
+
+function checkExclusive(given: string): void {
+  for (const group of EXCLUSIVE) {
+    const clash = [...group].filter((letter) => given.includes(letter))
+    if (clash.length > 1) throw new UsageError(`specify one of ${clash.map((letter) => `-${letter}`).join(' ')}`)
+  }
+}
+
+function modeOf(given: string): Mode {
+  return (['M', 'F', 'P', 'a', 'A', 'b', 'l', 'm', 't', 'T'] as const).find((one) => given.includes(one)) ?? 'p'
+}
+
+function checkAllowed(mode: Mode, given: string): void {
+  const allowed = `${ALLOWED.get(mode) ?? ''}${mode}cv`
+  const refused = [...given].find((letter) => !allowed.includes(letter))
+  if (refused !== undefined) {
+    throw new UsageError(`with option -${mode}, do not specify -${refused}`)
+  }
+}

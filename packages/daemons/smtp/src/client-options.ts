@@ -1,0 +1,194 @@
+/**
+ * client-options - the parameters of smtp(8) or lmtp(8), read once
+ *
+ * One program has two names; `smtp_x` becomes `lmtp_x` under the other one. What the LMTP client does not have
+ * (fallback names, EHLO choices) has the value that makes it do nothing.
+ */
+import type { MainConfig } from '@posthorn/config/main-config'
+import type { OrderRules } from './address-order.ts'
+import type { LabelRules } from './cache-labels.ts'
+import { parseKnownPorts, type NexthopRules } from './nexthop.ts'
+
+export type Protocol = 'smtp' | 'lmtp'
+
+export interface StageTimeouts {
+  connectMs: number
+  helloMs: number
+  xforwardMs: number
+  mailMs: number
+  rcptMs: number
+  dataInitMs: number
+  dataTransferMs: number
+  dataDoneMs: number
+  rsetMs: number
+  quitMs: number
+}
+
+export interface ClientOptions {
+  protocol: Protocol
+  myHostname: string
+  heloName: string
+  nexthop: NexthopRules
+  fallbackRelays: readonly string[]
+  /** The configured next-hop for all mail; a hard failure there is the configuration's fault. */
+  relayhost: string
+  order: OrderRules
+  labels: LabelRules
+  timeouts: StageTimeouts
+  /** Each limit is for a whole request and reply, not for each read or write. */
+  hasRequestDeadline: boolean
+  minDataRate: number
+
+  dnsSupport: 'disabled' | 'enabled' | 'dnssec'
+  usesDns: boolean
+  usesNative: boolean
+  usesSearchList: boolean
+  families: readonly ('ipv4' | 'ipv6')[]
+  ignoresMxErrors: boolean
+  defersWithoutMxAddress: boolean
+  usesCanonicalNames: boolean
+  bindAddress: string
+  bindAddress6: string
+  enforcesBind: boolean
+
+  addressLimit: number
+  sessionLimit: number
+  cacheTtlSeconds: number
+  reuseTimeLimitSeconds: number
+  reuseCountLimit: number
+  cachesOnDemand: boolean
+
+  alwaysSendsEhlo: boolean
+  neverSendsEhlo: boolean
+  skips5xxGreeting: boolean
+  skipsQuitReply: boolean
+  sendsXforward: boolean
+  sendsDummyAuth: boolean
+  discardedKeywords: ReadonlySet<string>
+  pixWorkarounds: ReadonlySet<string>
+  pixThresholdMs: number
+  pixDelayMs: number
+  quotesEnvelope: boolean
+  lineLengthLimit: number
+  convertsToSevenBit: boolean
+  probeTarget: 'rcpt' | 'data'
+  replyLineLimit: number
+  allowsUtf8: boolean
+  hasHelpfulWarnings: boolean
+  tls: string
+}
+
+function tlsLevel(config: MainConfig, name: Protocol): string {
+  const level = config.text(`${name}_tls_security_level`)
+  if (level !== '') return level
+  // obsolete parameters decide where the level does not
+  if (config.boolean(`${name}_enforce_tls`)) return 'encrypt'
+  return config.boolean(`${name}_use_tls`) ? 'may' : 'none'
+}
+
+function dnsSupport(config: MainConfig, name: Protocol): ClientOptions['dnsSupport'] {
+  const level = config.keyword(`${name}_dns_support_level`)
+  if (level !== '') return level
+  return config.boolean('disable_dns_lookups') ? 'disabled' : 'enabled'
+}
+
+/** @throws {ConfigError} a value that makes no sense */
+export function readClientOptions(
+  config: MainConfig,
+  name: Protocol,
+  serviceName: string,
+): ClientOptions {
+  const isSmtp = name === 'smtp'
+  const ms = (seconds: number): number => seconds * 1000
+  const support = dnsSupport(config, name)
+  const hostLookup = config.flags(`${name}_host_lookup`)
+  const protocols = config.flags('inet_protocols')
+  const all = protocols.has('all')
+  const hasPasswordMaps = config.text(`${name}_sasl_password_maps`) !== ''
+  const resolverOptions = config.flags(`${name}_dns_resolver_options`)
+  const families: ClientOptions['families'] = [
+    ...(all || protocols.has('ipv4') ? (['ipv4'] as const) : []),
+    ...(all || protocols.has('ipv6') ? (['ipv6'] as const) : []),
+  ]
+  const addressLimit = config.integer(`${name}_mx_address_limit`)
+  return {
+    protocol: name,
+    myHostname: config.text('myhostname'),
+    heloName: config.text(isSmtp ? 'smtp_helo_name' : 'lmtp_lhlo_name'),
+    nexthop: {
+      defaultPort: config.text(`${name}_tcp_port`),
+      knownPorts: parseKnownPorts(config.text('known_tcp_ports').split(/,/)),
+      allowsUtf8: config.boolean('smtputf8_enable'),
+    },
+    fallbackRelays: config.list(`${name}_fallback_relay`),
+    relayhost: config.text('relayhost'),
+    order: {
+      isRandom: config.boolean(`${name}_randomize_addresses`),
+      preferredFamily: config.keyword(`${name}_address_preference`) || 'any',
+      isBalanced: config.boolean(`${name}_balance_inet_protocols`),
+      addressLimit,
+    },
+    labels: {
+      service: serviceName,
+      hasPasswordMaps,
+      dependsOnSender:
+        hasPasswordMaps && config.boolean(`${name}_sender_dependent_authentication`),
+    },
+    timeouts: {
+      connectMs: ms(config.seconds(`${name}_connect_timeout`)),
+      helloMs: ms(config.seconds(isSmtp ? 'smtp_helo_timeout' : 'lmtp_lhlo_timeout')),
+      xforwardMs: ms(config.seconds(`${name}_xforward_timeout`)),
+      mailMs: ms(config.seconds(`${name}_mail_timeout`)),
+      rcptMs: ms(config.seconds(`${name}_rcpt_timeout`)),
+      dataInitMs: ms(config.seconds(`${name}_data_init_timeout`)),
+      dataTransferMs: ms(config.seconds(`${name}_data_xfer_timeout`)),
+      dataDoneMs: ms(config.seconds(`${name}_data_done_timeout`)),
+      rsetMs: ms(config.seconds(`${name}_rset_timeout`)),
+      quitMs: ms(config.seconds(`${name}_quit_timeout`)),
+    },
+    hasRequestDeadline: config.boolean(`${name}_per_request_deadline`),
+    minDataRate: config.integer(`${name}_min_data_rate`),
+
+    dnsSupport: support,
+    usesDns: support !== 'disabled' && hostLookup.has('dns'),
+    usesNative: support === 'disabled' || hostLookup.has('native'),
+    usesSearchList: resolverOptions.size > 0,
+    families,
+    ignoresMxErrors: config.boolean('ignore_mx_lookup_error'),
+    defersWithoutMxAddress: isSmtp && config.boolean('smtp_defer_if_no_mx_address_found'),
+    usesCanonicalNames: config.boolean(`${name}_cname_overrides_servername`),
+    bindAddress: config.text(`${name}_bind_address`),
+    bindAddress6: config.text(`${name}_bind_address6`),
+    enforcesBind: config.boolean(`${name}_bind_address_enforce`),
+
+    addressLimit,
+    sessionLimit: config.integer(`${name}_mx_session_limit`),
+    cacheTtlSeconds: config.seconds(`${name}_connection_cache_time_limit`),
+    reuseTimeLimitSeconds: config.seconds(`${name}_connection_reuse_time_limit`),
+    reuseCountLimit: config.integer(`${name}_connection_reuse_count_limit`),
+    cachesOnDemand: config.boolean(`${name}_connection_cache_on_demand`),
+
+    alwaysSendsEhlo: isSmtp && config.boolean('smtp_always_send_ehlo'),
+    neverSendsEhlo: isSmtp && config.boolean('smtp_never_send_ehlo'),
+    skips5xxGreeting: config.boolean(`${name}_skip_5xx_greeting`),
+    skipsQuitReply: config.boolean(`${name}_skip_quit_response`),
+    sendsXforward: config.boolean(`${name}_send_xforward_command`),
+    sendsDummyAuth:
+      config.boolean(`${name}_sasl_auth_enable`) &&
+      config.boolean(`${name}_send_dummy_mail_auth`),
+    discardedKeywords: config.flags(
+      isSmtp ? 'smtp_discard_ehlo_keywords' : 'lmtp_discard_lhlo_keywords',
+    ),
+    pixWorkarounds: config.flags(`${name}_pix_workarounds`),
+    pixThresholdMs: ms(config.seconds(`${name}_pix_workaround_threshold_time`)),
+    pixDelayMs: ms(config.seconds(`${name}_pix_workaround_delay_time`)),
+    quotesEnvelope: config.boolean(`${name}_quote_rfc821_envelope`),
+    lineLengthLimit: config.integer(`${name}_line_length_limit`),
+    convertsToSevenBit: !config.boolean('disable_mime_output_conversion'),
+    probeTarget: config.keyword(`${name}_address_verify_target`) || 'rcpt',
+    replyLineLimit: config.integer('line_length_limit'),
+    allowsUtf8: config.boolean('smtputf8_enable'),
+    hasHelpfulWarnings: config.boolean('helpful_warnings'),
+    tls: tlsLevel(config, name),
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * failure - why mail did not get to a host
+ *
+ * Every failure has an enhanced status code of class 4 (try again) or 5 (never) and a text. What it applies to is
+ * said where it is reported: one recipient, the message, or the site (smtp-client.md 15).
+ */
+import type { DeliveryStatus } from '@posthorn/delivery/delivery-status'
+import type { Reply } from './reply-parser.ts'
+
+export type Failure = DeliveryStatus
+
+/** A decision of our own. */
+export function localFailure(dsn: string, reason: string): Failure {
+  return { dsn, reason }
+}
+
+/** `before` and `after` frame the server's words: `host H[A] said: REPLY (in reply to CMD)`. */
+export function serverFailure(
+  hostName: string,
+  reply: Reply,
+  before: string,
+  after = '',
+): Failure {
+  const text = reply.text.replaceAll('\n', ' ')
+  const isFailure = reply.dsn.startsWith('4') || reply.dsn.startsWith('5')
+  const isPlausible = isFailure && reply.code >= 400 && reply.code <= 599
+  return {
+    dsn: isPlausible ? reply.dsn : '5.5.0',
+    reason: `${isPlausible ? '' : 'Protocol error: '}${before}${text}${after}`,
+    diagnosticType: 'smtp',
+    diagnosticText: text,
+    remoteMtaType: 'dns',
+    remoteMtaName: hostName,
+  }
+}
+
+/** Replies after which a server is not trusted with another message (scache.md 11). */
+export function isSuspect(reply: Reply): boolean {
+  const { code } = reply
+  return reply.isGarbage || code < 400 || code > 599 || code === 555 || (code >= 500 && code <= 509)
+}
+
+export function isHard(failure: Failure): boolean {
+  return failure.dsn.startsWith('5')
+}

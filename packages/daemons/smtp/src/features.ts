@@ -1,0 +1,43 @@
+/**
+ * features - what a server can do, and how a session came about, as bits
+ *
+ * The numbers are those of Postfix 3.7, because they travel to scache(8) and from there perhaps to a real
+ * smtp(8) (scache.md 9).
+ */
+export const FEATURES = {
+  esmtp: 1,
+  eightBitMime: 2,
+  pipelining: 4,
+  size: 8,
+  startTls: 16,
+  auth: 32,
+  xforwardName: 128,
+  xforwardAddress: 256,
+  xforwardProtocol: 512,
+  xforwardHelo: 1024,
+  xforwardSource: 2048,
+  /** No other server of the destination is preferred to this one. Belongs to the destination. */
+  bestMx: 4096,
+  rsetRejected: 8192,
+  fromCache: 16384,
+  dsn: 32768,
+  pixNoEsmtp: 65536,
+  pixDelayDot: 131072,
+  xforwardPort: 262144,
+  xforwardIdent: 1048576,
+  smtpUtf8: 2097152,
+} as const
+
+/** Saved with a destination. */
+export const DESTINATION_FEATURES = FEATURES.bestMx
+/** True of one session only, never saved. */
+export const UNSAVED_FEATURES = FEATURES.bestMx | FEATURES.rsetRejected | FEATURES.fromCache
+
+export const XFORWARD_FEATURES =
+  FEATURES.xforwardName |
+  FEATURES.xforwardAddress |
+  FEATURES.xforwardPort |
+  FEATURES.xforwardProtocol |
+  FEATURES.xforwardHelo |
+  FEATURES.xforwardIdent |
+  FEATURES.xforwardSource

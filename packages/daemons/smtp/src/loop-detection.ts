@@ -1,0 +1,40 @@
+/**
+ * loop-detection - does a destination's mail lead back to us
+ *
+ * A server of the destination that is ourselves ends the list: mail goes only to servers that are preferred to us
+ * (RFC 5321 5.1). Only for port 25, where all mail of the world arrives.
+ * Source: Postfix 3.7; smtp-client.md 4.
+ */
+import { localFailure, type Failure } from './failure.ts'
+import { canonicalAddress } from './own-addresses.ts'
+import type { FoundServers } from './address-lookup.ts'
+import type { ServerHost } from './server-host.ts'
+
+export interface LoopFreeServers {
+  hosts: readonly ServerHost[]
+  /** We are among the servers: no other next-hop may be tried after this one. */
+  isFinal: boolean
+  /** No host is left. */
+  failure?: Failure
+}
+
+/** `hosts` of `found` are sorted by preference. */
+export function removeLoops(
+  found: FoundServers,
+  destination: string,
+  ownAddresses: ReadonlySet<string>,
+): LoopFreeServers {
+  const { hosts, isFromMx, bestPreference } = found
+  const own = hosts.find((host) => ownAddresses.has(canonicalAddress(host.address)))
+  if (own === undefined) return { hosts, isFinal: false }
+  if (isFromMx) {
+    const better = hosts.filter((host) => host.preference < own.preference)
+    if (better.length > 0) return { hosts: better, isFinal: true }
+    if (own.preference > bestPreference) {
+      const failure = localFailure('4.4.4', `unable to find primary relay for ${destination}`)
+      return { hosts: [], isFinal: true, failure }
+    }
+  }
+  const failure = localFailure('5.4.6', `mail for ${destination} loops back to myself`)
+  return { hosts: [], isFinal: true, failure }
+}

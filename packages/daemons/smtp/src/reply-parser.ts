@@ -1,0 +1,98 @@
+/**
+ * reply-parser - reads one reply of the server, however many lines it has
+ *
+ *   250-first line
+ *   250 last line
+ *
+ * Lenient as Postfix is: CRs before LF and bare LF are taken, a line that is no reply is kept as text and marks the
+ * reply as garbage. The code and the enhanced status code are those of the last line.
+ * Limits: lineLimit octets of a line and of all lines together; the rest is read, dropped and warned about.
+ * Sources: RFC 5321 4.2, RFC 2034; Postfix 3.7, smtp-client.md 14.
+ */
+import { log } from '@posthorn/log/log'
+import { printable } from '@posthorn/log/printable'
+import { EndOfStreamError, type ByteStream } from '@posthorn/stream/byte-stream'
+
+export interface Reply {
+  code: number
+  /** `X.Y.Z`: the server's own, else X.0.0; 5.5.0 for codes that are neither 2xx, 4xx nor 5xx. */
+  dsn: string
+  /** Lines joined with `\n`, each with its code; printable. */
+  text: string
+  /** A line in it did not look like a reply. */
+  isGarbage: boolean
+}
+
+export interface ReplyRules {
+  /** `H[A]:P`, for warnings. */
+  peer: string
+  /** line_length_limit */
+  lineLimit: number
+  /** smtputf8_enable: UTF-8 in replies stays. */
+  allowsUtf8: boolean
+  /** smtp_reply_filter: replaces a line before it is looked at. */
+  filter?: ((line: string) => Promise<string>) | undefined
+  /** Told of each line that is no reply. */
+  garbage: (line: string) => void
+}
+
+const FIRST_OCTETS = 30
+const replyLine = /^(\d{3})(?:([- ])|$)/
+const enhancedCode = /^\d{3}[- ] *(([245])\.\d{1,3}\.\d{1,3})(?: |$)/
+
+/** Up to LF, without it and the CRs before it. @throws {EndOfStreamError} and the stream's other errors */
+async function readLine(stream: ByteStream, rules: ReplyRules): Promise<string> {
+  let line = ''
+  let isTooLong = false
+  for (;;) {
+    const { buffered } = stream
+    const end = buffered.indexOf('\n')
+    line += stream.take(end < 0 ? buffered.length : end + 1)
+    if (line.length > rules.lineLimit + 2) {
+      line = line.slice(0, rules.lineLimit)
+      isTooLong = true
+    }
+    if (end >= 0) break
+    if (!(await stream.fill())) throw new EndOfStreamError('Cannot read reply: connection lost')
+  }
+  const text = line.replace(/\r*\n?$/, '')
+  if (isTooLong) {
+    log.warning(
+      `${rules.peer}: response longer than ${rules.lineLimit}: ${text.slice(0, FIRST_OCTETS)}...`,
+    )
+  }
+  const clean = printable(text)
+  return rules.allowsUtf8 ? clean : clean.replace(/[^\x20-\x7e]/g, '?')
+}
+
+/** @throws {EndOfStreamError | StreamTimeoutError | SystemError} there is no reply */
+export async function readReply(stream: ByteStream, rules: ReplyRules): Promise<Reply> {
+  let text = ''
+  let isGarbage = false
+  let isFull = false
+  for (;;) {
+    let line = await readLine(stream, rules)
+    if (rules.filter !== undefined) line = await rules.filter(line)
+    if (text.length + line.length > rules.lineLimit && text !== '') {
+      if (!isFull) {
+        const first = line.slice(0, FIRST_OCTETS)
+        log.warning(`${rules.peer}: multi-line response longer than ${rules.lineLimit} ${first}...`)
+      }
+      isFull = true
+    } else text += text === '' ? line : `\n${line}`
+
+    const [, code, separator] = replyLine.exec(line) ?? []
+    if (code === undefined) {
+      isGarbage = true
+      rules.garbage(line)
+    } else if (separator !== '-') return { code: Number(code), dsn: dsnOf(line), text, isGarbage }
+  }
+}
+
+/** RFC 2034 4: the enhanced code must agree with the class of the reply code. */
+function dsnOf(line: string): string {
+  const digit = line.charAt(0)
+  if (digit !== '2' && digit !== '4' && digit !== '5') return '5.5.0'
+  const [, dsn, dsnClass] = enhancedCode.exec(line) ?? []
+  return dsn !== undefined && dsnClass === digit ? dsn : `${digit}.0.0`
+}

@@ -1,0 +1,175 @@
+/**
+ * session - one connection to a server, new or from the cache
+ *
+ * Holds the stream and what was learnt about the server. Knows when the connection may serve another delivery, and
+ * where the dialogue stands, for the text of a failure.
+ */
+import type { ByteStream } from '@posthorn/stream/byte-stream'
+import { EndOfStreamError, StreamTimeoutError } from '@posthorn/stream/byte-stream'
+import { log } from '@posthorn/log/log'
+import { SystemError } from '@posthorn/native/system-error'
+import { localFailure, type Failure } from './failure.ts'
+import { FEATURES } from './features.ts'
+import { readReply, type Reply } from './reply-parser.ts'
+import { describeEndpoint, describeHost, type ServerHost } from './server-host.ts'
+
+/** 'cacheable' until the deadline; 'spent': not for another delivery; 'throttled': the server is unusable. */
+export type SessionFate = 'cacheable' | 'spent' | 'throttled'
+
+/** Where the connection came from: our own idle connections are watched, those of scache(8) are probed. */
+export type SessionOrigin = 'new' | 'ownCache' | 'sharedCache'
+
+export interface SessionStart {
+  stream: ByteStream
+  host: ServerHost
+  /** The next-hop that led here, as written. */
+  nexthop: string
+  origin: SessionOrigin
+  features: number
+  tlsLevel: number
+  fate: SessionFate
+  /** After this time it serves no other delivery; counts while `fate` is cacheable. */
+  reuseUntilMs: number
+  reuseCount: number
+}
+
+export interface SessionRules {
+  queueId: string
+  isLmtp: boolean
+  lineLimit: number
+  allowsUtf8: boolean
+  reuseCountLimit: number
+  hasHelpfulWarnings: boolean
+  hasRequestDeadline: boolean
+  replyFilter: ((line: string) => Promise<string>) | undefined
+}
+
+export class Session {
+  readonly stream: ByteStream
+  readonly host: ServerHost
+  readonly nexthop: string
+  readonly origin: SessionOrigin
+  readonly tlsLevel: number
+  /** How many deliveries it served after the first one. */
+  readonly reuseCount: number
+  readonly reuseUntilMs: number
+  features: number
+  fate: SessionFate
+  /** What the server accepts at most, in octets; 0 = not known. */
+  sizeLimit = 0
+  /** Words after "while": `sending MAIL FROM`. */
+  stage = ''
+  /** The stream failed, or nothing may be said any more: not even QUIT. */
+  isBroken = false
+  /** The server answered something in this delivery: an idle connection has proved alive. */
+  hasAnswered = false
+  /** Of the last reply. */
+  lastIoMs = Date.now()
+  readonly #rules: SessionRules
+
+  constructor(start: SessionStart, rules: SessionRules) {
+    this.stream = start.stream
+    this.host = start.host
+    this.nexthop = start.nexthop
+    this.origin = start.origin
+    this.tlsLevel = start.tlsLevel
+    this.reuseCount = start.reuseCount
+    this.reuseUntilMs = start.reuseUntilMs
+    this.features = start.features
+    this.fate = start.fate
+    this.#rules = rules
+  }
+
+  /** `H[A]` */
+  get hostText(): string {
+    return describeHost(this.host)
+  }
+
+  /** `H[A]:P` */
+  get endpointText(): string {
+    return describeEndpoint(this.host)
+  }
+
+  has(feature: number): boolean {
+    return (this.features & feature) !== 0
+  }
+
+  /** It could be kept, but has served long or often enough. */
+  get isExpired(): boolean {
+    if (this.fate !== 'cacheable') return false
+    const { reuseCountLimit } = this.#rules
+    return (
+      this.reuseUntilMs < this.lastIoMs || (reuseCountLimit > 0 && this.reuseCount >= reuseCountLimit)
+    )
+  }
+
+  /** No other delivery, unless it is worse already. */
+  spend(): void {
+    if (this.fate === 'cacheable') this.fate = 'spent'
+  }
+
+  /** What comes next takes at most `timeoutMs`; `stage` names it. */
+  begin(stage: string, timeoutMs: number): void {
+    this.stage = stage
+    this.stream.timeoutMs = timeoutMs
+    this.stream.deadlineMs = this.#rules.hasRequestDeadline ? Date.now() + timeoutMs : 0
+  }
+
+  /** Queued; goes out with the next readReply(). */
+  send(command: string): void {
+    this.stream.write(`${command}\r\n`)
+  }
+
+  /** @throws {EndOfStreamError | StreamTimeoutError | SystemError} see failureOf() */
+  async readReply(): Promise<Reply> {
+    const { lineLimit, allowsUtf8, replyFilter, queueId, isLmtp, hasHelpfulWarnings } = this.#rules
+    const reply = await readReply(this.stream, {
+      peer: this.endpointText,
+      lineLimit,
+      allowsUtf8,
+      filter: replyFilter,
+      garbage: (line) => {
+        if (!this.has(FEATURES.pipelining)) return
+        const kind = isLmtp ? 'non-LMTP' : 'non-ESMTP'
+        log.warning(`${queueId}: ${kind} response from ${this.endpointText}: ${line}`)
+        if (!hasHelpfulWarnings) return
+        log.warning(
+          `to prevent loss of mail, turn off command pipelining for ${this.host.address} ` +
+            'with the smtp_discard_ehlo_keyword_address_maps parameter',
+        )
+      },
+    })
+    if (reply.isGarbage) this.spend()
+    this.hasAnswered = true
+    this.lastIoMs = Date.now()
+    return reply
+  }
+
+  /**
+   * The failure that an exception of the dialogue means. The connection is not used any more.
+   *
+   * @throws the error itself when it has nothing to do with the peer
+   */
+  failureOf(error: unknown): Failure {
+    this.isBroken = true
+    this.spend()
+    if (error instanceof StreamTimeoutError) {
+      return localFailure(
+        '4.4.2',
+        `conversation with ${this.hostText} timed out while ${this.stage}`,
+      )
+    }
+    if (error instanceof EndOfStreamError || error instanceof SystemError) {
+      return localFailure('4.4.2', `lost connection with ${this.hostText} while ${this.stage}`)
+    }
+    if (error instanceof LocalDataError) {
+      return localFailure('4.3.0', `local data error while talking to ${this.hostText}`)
+    }
+    throw error
+  }
+}
+
+/** A lookup table that the dialogue needs could not be asked; it has been warned about. */
+export class LocalDataError extends Error {
+  readonly code = 'POSTHORN_LOCAL_DATA'
+}

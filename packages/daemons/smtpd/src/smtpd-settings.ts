@@ -1,0 +1,109 @@
+/**
+ * smtpd-settings - what main.cf says to an SMTP session, read once per process
+ *
+ * Names of parameters occur here and nowhere else in this daemon, except for restriction lists and tables
+ * (restrictions/policy.ts).
+ */
+import type { MainConfig } from '@posthorn/config/main-config'
+import { externalMailFlags, CLEANUP_FLAGS } from '@posthorn/wire/cleanup-protocol'
+
+export type BareNewlineMode = 'no' | 'normalize' | 'reject'
+
+export interface SmtpdSettings {
+  hostname: string
+  mailName: string
+  greeting: string
+  isSoftBounce: boolean
+  /** Octets; 0 = no limit. */
+  messageSizeLimit: number
+  queueMinFree: number
+  lineLengthLimit: number
+  timeoutMs: number
+  /** The time limit is for a whole request, not for each read; octets per second that content must bring. */
+  isRequestDeadline: boolean
+  leastDataRate: number
+  recipientLimit: number
+  recipientOvershootLimit: number
+  softErrorLimit: number
+  hardErrorLimit: number
+  errorSleepMs: number
+  junkCommandLimit: number
+  isHeloRequired: boolean
+  isVrfyDisabled: boolean
+  isUtf8Enabled: boolean
+  isUtf8Strict: boolean
+  isStrictEnvelope: boolean
+  isDelayReject: boolean
+  isDelayOpen: boolean
+  discardedKeywords: ReadonlySet<string>
+  bareNewline: BareNewlineMode
+  bareNewlineRejectCode: number
+  isPipeliningForbidden: boolean
+  isPeerNameLookedUp: boolean
+  isPortLogged: boolean
+  isReceivedHidden: boolean
+  cleanupPath: string
+  cleanupFlags: number
+  ipcTimeoutMs: number
+  contentFilter: string
+  verpDelimiters: string
+}
+
+function cleanupFlags(config: MainConfig): number {
+  const overridden = config.flags('receive_override_options')
+  let flags = externalMailFlags | CLEANUP_FLAGS.smtpReply
+  if (overridden.has('no_address_mappings')) flags &= ~(CLEANUP_FLAGS.map | CLEANUP_FLAGS.bcc)
+  if (overridden.has('no_header_body_checks')) flags &= ~CLEANUP_FLAGS.filter
+  if (overridden.has('no_milters')) flags &= ~CLEANUP_FLAGS.milter
+  return flags
+}
+
+function bareNewlineMode(config: MainConfig): BareNewlineMode {
+  const word = config.text('smtpd_forbid_bare_newline').toLowerCase()
+  if (word === 'reject') return 'reject'
+  return word === 'yes' || word === 'normalize' ? 'normalize' : 'no'
+}
+
+/** @throws {ConfigError} */
+export function readSmtpdSettings(config: MainConfig): SmtpdSettings {
+  const hostname = config.text('myhostname')
+  return {
+    hostname,
+    mailName: config.text('mail_name'),
+    greeting: `220 ${config.text('smtpd_banner')}`,
+    isSoftBounce: config.boolean('soft_bounce'),
+    messageSizeLimit: config.integer('message_size_limit'),
+    queueMinFree: config.integer('queue_minfree'),
+    lineLengthLimit: config.integer('line_length_limit'),
+    timeoutMs: config.seconds('smtpd_timeout') * 1000,
+    isRequestDeadline: config.boolean('smtpd_per_request_deadline'),
+    leastDataRate: config.integer('smtpd_min_data_rate'),
+    recipientLimit: config.integer('smtpd_recipient_limit'),
+    recipientOvershootLimit: config.integer('smtpd_recipient_overshoot_limit'),
+    softErrorLimit: config.integer('smtpd_soft_error_limit'),
+    hardErrorLimit: config.integer('smtpd_hard_error_limit'),
+    errorSleepMs: config.seconds('smtpd_error_sleep_time') * 1000,
+    junkCommandLimit: config.integer('smtpd_junk_command_limit'),
+    isHeloRequired: config.boolean('smtpd_helo_required'),
+    isVrfyDisabled: config.boolean('disable_vrfy_command'),
+    isUtf8Enabled: config.boolean('smtputf8_enable'),
+    isUtf8Strict: config.boolean('strict_smtputf8'),
+    isStrictEnvelope: config.boolean('strict_rfc821_envelopes'),
+    isDelayReject: config.boolean('smtpd_delay_reject'),
+    isDelayOpen: config.boolean('smtpd_delay_open_until_valid_rcpt'),
+    discardedKeywords: new Set(
+      [...config.flags('smtpd_discard_ehlo_keywords')].map((word) => word.toUpperCase()),
+    ),
+    bareNewline: bareNewlineMode(config),
+    bareNewlineRejectCode: config.integer('smtpd_forbid_bare_newline_reject_code'),
+    isPipeliningForbidden: config.boolean('smtpd_forbid_unauth_pipelining'),
+    isPeerNameLookedUp: config.boolean('smtpd_peername_lookup'),
+    isPortLogged: config.boolean('smtpd_client_port_logging'),
+    isReceivedHidden: config.boolean('smtpd_hide_client_session'),
+    cleanupPath: `public/${config.text('cleanup_service_name')}`,
+    cleanupFlags: cleanupFlags(config),
+    ipcTimeoutMs: config.seconds('ipc_timeout') * 1000,
+    contentFilter: config.text('content_filter'),
+    verpDelimiters: config.text('default_verp_delimiters'),
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * install - lay the built programs, the runtime and stock configuration out on a system
+ *
+ * Usage: make install DESTDIR= PREFIX=/usr/local
+ *
+ *   PREFIX/lib/posthorn/bin/node     the pinned runtime
+ *   PREFIX/lib/posthorn/libexec/*    daemons and the addon (daemon_directory)
+ *   PREFIX/lib/posthorn/sbin/*       commands (command_directory)
+ *   PREFIX/sbin/*                    links to the commands
+ *   /etc/postfix/*                   stock configuration, only where no file stands yet
+ *
+ * DESTDIR is put in front of every path that is written, and appears in none of the files.
+ */
+import {
+  chmod,
+  copyFile,
+  cp,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
+import { existsSync, lstatSync } from 'node:fs'
+import { join } from 'node:path'
+import yargs from 'yargs'
+import { hideBin } from 'yargs/helpers'
+import { ROOT } from './instance.ts'
+
+const values = yargs(hideBin(process.argv))
+  .usage('$0 [options]: lay out the built programs on a system')
+  .option('destdir', {
+    type: 'string',
+    default: '',
+    describe: 'put in front of every path written',
+  })
+  .option('prefix', { type: 'string', default: '/usr/local' })
+  .strict()
+  .parseSync()
+const home = `${values.prefix}/lib/posthorn`
+const node = `${home}/bin/node`
+const at = (path: string): string => `${values.destdir}${path}`
+
+/** Copies one folder of build/, with the first line of each program naming the installed runtime. */
+async function installPrograms(folder: 'sbin' | 'libexec'): Promise<string[]> {
+  const target = at(`${home}/${folder}`)
+  await mkdir(target, { recursive: true })
+  const names = await readdir(join(ROOT, 'build', folder))
+  for (const name of names) {
+    const source = join(ROOT, 'build', folder, name)
+    const destination = join(target, name)
+    await rm(destination, { force: true })
+    if (lstatSync(source).isSymbolicLink()) {
+      await symlink(await readlink(source), destination)
+    } else if (name.endsWith('.node')) {
+      await copyFile(source, destination)
+    } else {
+      const text = await readFile(source, 'utf8')
+      await writeFile(destination, text.replace(/^#!.*/, `#!${node}`))
+      await chmod(destination, 0o755)
+    }
+  }
+  return names
+}
+
+async function installConfiguration(): Promise<void> {
+  const directory = at('/etc/postfix')
+  await mkdir(directory, { recursive: true })
+  for (const name of await readdir(join(ROOT, 'conf'))) {
+    const destination = join(directory, name)
+    if (existsSync(destination)) {
+      console.log(`install: ${destination} is there and stays as it is`)
+      continue
+    }
+    const text = await readFile(join(ROOT, 'conf', name), 'utf8')
+    await writeFile(
+      destination,
+      text
+        .replace(/^(command_directory\s*=).*/m, `$1 ${home}/sbin`)
+        .replace(/^(daemon_directory\s*=).*/m, `$1 ${home}/libexec`),
+    )
+  }
+}
+
+await mkdir(at(`${home}/bin`), { recursive: true })
+await cp(process.execPath, at(node))
+await installPrograms('libexec')
+const commands = await installPrograms('sbin')
+await mkdir(at(`${values.prefix}/sbin`), { recursive: true })
+for (const name of commands) {
+  const link = at(`${values.prefix}/sbin/${name}`)
+  await rm(link, { force: true })
+  await symlink(`../lib/posthorn/sbin/${name}`, link)
+}
+await installConfiguration()
+console.log(
+  `install: ${commands.length} commands in ${at(`${values.prefix}/sbin`)}, daemons in ${at(`${home}/libexec`)}`,
+)

@@ -1,0 +1,46 @@
+/**
+ * run-tests - run test files with tap and end in one line: N passed, N failed
+ *
+ * Usage: run-tests.ts [--jobs N] [FILE or FOLDER ...]; without names, every test beside its module.
+ * The full TAP output is kept in build/test.tap for reading after a failure.
+ */
+import { createReadStream } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { parseArgs } from 'node:util'
+import { execa } from 'execa'
+import { ROOT } from './instance.ts'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { jobs: { type: 'string', default: '2' }, timeout: { type: 'string', default: '120' } },
+})
+
+await mkdir(join(ROOT, 'build'), { recursive: true })
+const tapFile = join(ROOT, 'build/test.tap')
+const result = await execa(
+  process.execPath,
+  [
+    join(ROOT, 'node_modules/tap/dist/esm/run.mjs'),
+    `--jobs=${values.jobs}`,
+    `--timeout=${values.timeout}`,
+    '--reporter=terse',
+    `--output-file=${tapFile}`,
+    ...positionals,
+  ],
+  { cwd: ROOT, stdio: 'inherit', reject: false },
+)
+
+// The last summary line of the TAP stream has the totals over all files.
+let passed = 0
+let failed = 0
+for await (const line of createInterface({ input: createReadStream(tapFile) })) {
+  const summary = /^# \{ total: (\d+)(.*)\}$/.exec(line)
+  if (summary === null) continue
+  passed = Number(/pass: (\d+)/.exec(summary[2] ?? '')?.[1] ?? 0)
+  failed = Number(summary[1]) - passed - Number(/skip: (\d+)/.exec(summary[2] ?? '')?.[1] ?? 0)
+}
+if (result.exitCode !== 0 && failed === 0) failed = 1
+console.log(`${passed} passed, ${failed} failed`)
+process.exitCode = failed === 0 ? 0 : 1
