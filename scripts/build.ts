@@ -6,7 +6,7 @@
  * down an environment without PATH. A file may be started through a symbolic link: Node resolves the link
  * before it looks for the addon beside the daemons.
  */
-import { chmod, mkdir, readdir, rm, symlink } from 'node:fs/promises'
+import { chmod, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { build } from 'esbuild'
@@ -33,9 +33,9 @@ async function programs(folder: string, into: string): Promise<[string, string][
 
 async function bundle(source: string, target: string, nativePath: string): Promise<void> {
   const outfile = join(root, 'build', target)
-  await build({
+  const { outputFiles } = await build({
     entryPoints: [source],
-    outfile,
+    write: false,
     bundle: true,
     platform: 'node',
     target: 'node24',
@@ -43,15 +43,19 @@ async function bundle(source: string, target: string, nativePath: string): Promi
     legalComments: 'none',
     logLevel: 'warning',
     define: { 'import.meta.url': '"file:///"', 'import.meta.dirname': '""' },
-    banner: {
-      js: `#!${node}\nglobalThis.posthornNativePath = require('node:path').join(__dirname, ${JSON.stringify(nativePath)})`,
-    },
   })
+  // a source may name an interpreter of its own; the executable names the pinned one
+  const text = (outputFiles[0]?.text ?? '').replace(/^#!.*\n/, '')
+  const native = `require('node:path').join(__dirname, ${JSON.stringify(nativePath)})`
+  await rm(outfile, { force: true })
+  await writeFile(outfile, `#!${node}\nglobalThis.posthornNativePath = ${native}\n${text}`)
   await chmod(outfile, 0o755)
 }
 
 await mkdir(join(root, 'build/sbin'), { recursive: true })
 await mkdir(join(root, 'build/libexec'), { recursive: true })
+// the bundles are CommonJS, which needs no loader and starts faster; the sources around them are not
+await writeFile(join(root, 'build/package.json'), '{ "type": "commonjs" }\n')
 const all = [...(await programs('commands', 'sbin')), ...(await programs('daemons', 'libexec'))]
 await Promise.all(
   all.map(async ([source, target]) => {

@@ -86,6 +86,7 @@ async function installConfiguration(): Promise<void> {
 
 await mkdir(at(`${home}/bin`), { recursive: true })
 await cp(process.execPath, at(node))
+await copyFile(join(ROOT, 'build/package.json'), at(`${home}/package.json`))
 await installPrograms('libexec')
 const commands = await installPrograms('sbin')
 await mkdir(at(`${values.prefix}/sbin`), { recursive: true })

@@ -72,6 +72,9 @@ export async function runScenario(
         'inline:{ {bad.test = error:5.1.2 no such place}, {later.test = retry:4.4.1 not now} }',
       relay_domains: 'remote.test later.test bad.test',
       smtputf8_enable: 'no',
+      // so that anvil(8) is asked about clients of our own network, too
+      smtpd_client_event_limit_exceptions: '',
+      smtpd_client_connection_rate_limit: '100000',
     },
   })
   try {

@@ -75,7 +75,7 @@ export class ScriptedPeer {
 
   private constructor(options: PeerOptions) {
     this.#options = options
-    this.#server = createServer({ allowHalfOpen: false }, (socket) => {
+    this.#server = createServer({ allowHalfOpen: false, noDelay: true }, (socket) => {
       this.#sockets.add(socket)
       const session: PeerSession = { commands: [], messages: [], isClosed: false }
       this.sessions.push(session)

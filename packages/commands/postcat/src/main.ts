@@ -9,7 +9,7 @@
 /* eslint-disable n/no-sync -- a command that has nothing else to do */
 import { OptionError } from '@posthorn/config/getopt'
 import { MainConfig } from '@posthorn/config/main-config'
-import { strerror } from '@posthorn/config/strerror'
+import { errorReason } from '@posthorn/native/system-error'
 import { fatal, log, openLog } from '@posthorn/log/log'
 import { RecordError } from '@posthorn/queue/queue-error'
 import { findQueueId } from '@posthorn/queue/queue-id'
@@ -54,11 +54,9 @@ async function print(fd: number, path: string, options: PostcatOptions): Promise
 function openById(layout: QueueLayout, text: string): { fd: number; path: string } {
   const id = findQueueId(text) ?? fatal(`bad mail queue ID: ${text}`)
   try {
-    return (
-      findQueueFile(layout, id) ?? fatal(`open queue file ${text}: No such file or directory`)
-    )
+    return findQueueFile(layout, id) ?? fatal(`open queue file ${text}: No such file or directory`)
   } catch (error) {
-    fatal(`open queue file ${text}: ${strerror(error)}`)
+    fatal(`open queue file ${text}: ${errorReason(error)}`)
   }
 }
 
@@ -66,7 +64,7 @@ function openByName(path: string): number {
   try {
     return openSync(Buffer.from(path, 'latin1'), 'r')
   } catch (error) {
-    fatal(`open ${path}: ${strerror(error)}`)
+    fatal(`open ${path}: ${errorReason(error)}`)
   }
 }
 
@@ -80,7 +78,7 @@ async function run(): Promise<void> {
     try {
       process.chdir(directory)
     } catch (error) {
-      fatal(`chdir ${directory}: ${strerror(error)}`)
+      fatal(`chdir ${directory}: ${errorReason(error)}`)
     }
     const layout = QueueLayout.fromConfig(config)
     for (const operand of options.operands) {

@@ -61,12 +61,7 @@ class Printer {
   /** A text line has begun and not ended. */
   #isInLine = false
 
-  constructor(
-    file: RecordFile,
-    path: string,
-    options: PrintOptions,
-    warn: (text: string) => void,
-  ) {
+  constructor(file: RecordFile, path: string, options: PrintOptions, warn: (text: string) => void) {
     this.#file = file
     this.#path = path
     this.#options = options
@@ -158,8 +153,7 @@ class Printer {
     const { type, payload } = record
     const isText = type === RECORD.line || type === RECORD.part
     if (isText) this.#findBody(payload)
-    const isShown =
-      this.#segment === 'header' ? this.#options.showsHeader : this.#options.showsBody
+    const isShown = this.#segment === 'header' ? this.#options.showsHeader : this.#options.showsBody
     if (isText) this.#isInLine = type === RECORD.part
     if (!isShown) return
     const { isVerbose, showsOffset } = this.#options

@@ -20,7 +20,24 @@ const USAGE =
   '[-v (verbose)] [-x (expand parameter values)] [-X (exclude)] [-# (comment-out)] [name...]'
 
 /** Groups of which one option may be given. */
-const EXCLUSIVE = ['aAblmtpMFPT', 'den#X', 'fe', 'f#', 'fX', 'xe', 'x#', 'xX', 'he', 'h#', 'hX', 'hH', 'od', 'oe', 'o#', 'oX']
+const EXCLUSIVE = [
+  'aAblmtpMFPT',
+  'den#X',
+  'fe',
+  'f#',
+  'fX',
+  'xe',
+  'x#',
+  'xX',
+  'he',
+  'h#',
+  'hX',
+  'hH',
+  'od',
+  'oe',
+  'o#',
+  'oX',
+]
 
 /** What each mode puts up with besides -c and -v. */
 const ALLOWED = new Map([
@@ -47,6 +64,8 @@ export interface PostconfRequest {
   readonly overrides: readonly (readonly [string, string])[]
   /** From -c. */
   readonly directory: string | undefined
+  /** Of -T. */
+  readonly tlsQuery: string
   readonly operands: readonly string[]
 }
 
@@ -66,7 +85,9 @@ export function parseCommandLine(argv: readonly string[]): PostconfRequest {
   const { options, operands } = readOptions(argv)
   const given = options.map((option) => option.letter).join('')
   const has = (letter: string): boolean => given.includes(letter)
-  const overrides = options.filter(({ letter }) => letter === 'o').map(({ value }) => override(value))
+  const overrides = options
+    .filter(({ letter }) => letter === 'o')
+    .map(({ value }) => override(value))
   const lastOf = (letter: string): string | undefined =>
     options.findLast((option) => option.letter === letter)?.value
   const classes = classesOf(lastOf('C'))
@@ -88,6 +109,7 @@ export function parseCommandLine(argv: readonly string[]): PostconfRequest {
     classes,
     overrides,
     directory: lastOf('c'),
+    tlsQuery: lastOf('T') ?? '',
     operands,
   }
 }
@@ -124,18 +146,25 @@ function classesOf(text: string | undefined): ReadonlySet<ParameterClass> {
 
 function checkExclusive(given: string): void {
   for (const group of EXCLUSIVE) {
-    const clash = [...group].filter((letter) => given.includes(letter))
-    if (clash.length > 1) throw new UsageError(`specify one of ${clash.map((letter) => `-${letter}`).join(' ')}`)
+    const clash = Array.from(SPECIFICATION).filter(
+      (one) => group.includes(one) && given.includes(one),
+    )
+    if (clash.length > 1)
+      throw new UsageError(`specify one of ${clash.map((letter) => `-${letter}`).join(' ')}`)
   }
 }
 
 function modeOf(given: string): Mode {
-  return (['M', 'F', 'P', 'a', 'A', 'b', 'l', 'm', 't', 'T'] as const).find((one) => given.includes(one)) ?? 'p'
+  return (
+    (['M', 'F', 'P', 'a', 'A', 'b', 'l', 'm', 't', 'T'] as const).find((one) =>
+      given.includes(one),
+    ) ?? 'p'
+  )
 }
 
 function checkAllowed(mode: Mode, given: string): void {
   const allowed = `${ALLOWED.get(mode) ?? ''}${mode}cv`
-  const refused = [...given].find((letter) => !allowed.includes(letter))
+  const refused = Array.from(given).find((letter) => !allowed.includes(letter))
   if (refused !== undefined) {
     throw new UsageError(`with option -${mode}, do not specify -${refused}`)
   }

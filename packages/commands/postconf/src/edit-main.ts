@@ -5,7 +5,15 @@
  * the other. Comments and empty lines stay where they are; the mode becomes 0644.
  * Source: Postfix 3.7 postconf(1), and the command itself.
  */
-import { closeSync, fchmodSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fchmodSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs'
 import { splitAssignment } from '@posthorn/config/assignment'
 import { ConfigError } from '@posthorn/config/config-error'
 import { isSpaceCode } from '@posthorn/config/logical-lines'
@@ -28,7 +36,7 @@ export function editMain(
   warn: (text: string) => void,
 ): void {
   if (operands.length === 0) {
-    throw new ConfigError(kind === 'e' ? '-e requires name=value argument' : 'missing service argument')
+    throw new ConfigError('-e requires name=value argument')
   }
   const requests = kind === 'e' ? settingsOf(operands, warn) : namesOf(operands)
   const path = `${directory}/main.cf`

@@ -41,8 +41,9 @@ function run(request: PostconfRequest): string {
       return 'flock\nfcntl\ndotlock\n'
     case 'a':
     case 'A':
-    case 'T':
       return ''
+    case 'T':
+      return tlsAnswer(request.tlsQuery)
     case 'b':
     case 't':
       throw new ConfigError(`option -${request.mode} is not available`)
@@ -52,6 +53,15 @@ function run(request: PostconfRequest): string {
     case 'P':
       return show(request, request.mode)
   }
+}
+
+/** Without TLS there is nothing to tell. */
+function tlsAnswer(query: string): string {
+  if (!['compile-version', 'run-version', 'public-key-algorithms'].includes(query)) {
+    warn(`unknown 'postconf -T' mode: ${query}`)
+    process.exitCode = 1
+  }
+  return ''
 }
 
 function show(request: PostconfRequest, mode: 'p' | 'M' | 'F' | 'P'): string {
@@ -91,7 +101,12 @@ function loadConfig(request: PostconfRequest, isChecked: boolean): MainConfig {
 }
 
 function edit(request: PostconfRequest, kind: 'e' | 'X' | '#'): string {
-  if (request.mode !== 'p') throw new ConfigError(`cannot edit master.cf: option -${request.mode} only shows`)
+  if (request.operands.length === 0 && kind !== 'e') {
+    throw new ConfigError('missing service argument')
+  }
+  if (request.mode !== 'p') {
+    throw new ConfigError(`cannot edit master.cf: option -${request.mode} only shows`)
+  }
   editMain(selectConfigDirectory(), kind, request.operands, warn)
   return ''
 }

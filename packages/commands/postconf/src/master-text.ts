@@ -44,7 +44,11 @@ export function readMasterText(directory: string, warn: (text: string) => void):
   return readMasterLines(directory, warn).map((line) => masterEntry(line, directory, warn))
 }
 
-function masterEntry(line: MasterLine, directory: string, warn: (text: string) => void): MasterText {
+function masterEntry(
+  line: MasterLine,
+  directory: string,
+  warn: (text: string) => void,
+): MasterText {
   const { fields } = line
   if (fields.length < MASTER_FIELDS.length) {
     throw new ConfigError(`file ${directory}/master.cf: line ${line.line}: bad field count`)

@@ -37,8 +37,8 @@ export class ParameterCatalog {
   }
 
   classOf(name: string): ParameterClass | undefined {
-    if (findParameter(name) !== undefined) return 'builtin'
     if (this.#serviceDefaults.has(name)) return 'service'
+    if (findParameter(name) !== undefined) return 'builtin'
     return this.#userNames.has(name) ? 'user' : undefined
   }
 
@@ -65,7 +65,8 @@ export class ParameterCatalog {
   names(classes: ReadonlySet<ParameterClass>): string[] {
     const all: string[] = []
     if (classes.has('builtin')) {
-      all.push(...parameterNames().filter((name) => this.config.isSet(name) || !isNewer(name)))
+      const shown = parameterNames().filter((name) => this.classOf(name) === 'builtin')
+      all.push(...shown.filter((name) => this.config.isSet(name) || !isNewer(name)))
     }
     if (classes.has('service')) all.push(...this.#serviceDefaults.keys())
     if (classes.has('user')) all.push(...this.#userNames)
@@ -87,7 +88,9 @@ function serviceParameters(
     for (const [suffix, { fallback }] of Object.entries(tables)) {
       const isTaken = suffix === TIME_LIMIT ? command === 'pipe' || command === 'spawn' : isAgent
       const name = `${service}${suffix}`
-      if (isTaken && findParameter(name) === undefined) found.set(name, `$${fallback}`)
+      if (isTaken) {
+        found.set(name, findParameter(name)?.spec.default ?? `$${fallback}`)
+      }
     }
   }
   return found

@@ -2,8 +2,14 @@
  * show-master - postconf -M, -F and -P: entries of master.cf, their fields, their parameters
  */
 import { ConfigError } from '@posthorn/config/config-error'
+import { findParameter } from '@posthorn/config/parameter-registry'
 import type { PostconfRequest } from './command-line.ts'
-import { formatOverride, MASTER_FIELDS, type MasterArgument, type MasterText } from './master-text.ts'
+import {
+  formatOverride,
+  MASTER_FIELDS,
+  type MasterArgument,
+  type MasterText,
+} from './master-text.ts'
 import { formatSetting } from './output-lines.ts'
 import type { ParameterCatalog } from './parameter-catalog.ts'
 import { expandIn } from './show-main.ts'
@@ -25,11 +31,7 @@ export class MasterView {
   readonly #catalog: ParameterCatalog
   readonly #entries: readonly MasterText[]
 
-  constructor(
-    request: PostconfRequest,
-    catalog: ParameterCatalog,
-    entries: readonly MasterText[],
-  ) {
+  constructor(request: PostconfRequest, catalog: ParameterCatalog, entries: readonly MasterText[]) {
     this.#request = request
     this.#catalog = catalog
     this.#entries = entries
@@ -80,7 +82,8 @@ export class MasterView {
   #parameters(entry: MasterText, part: string): string | undefined {
     const values = new Map<string, string>()
     for (const arg of entry.args) {
-      if (arg.kind === 'override' && matches(part, arg.name)) values.set(arg.name, arg.value)
+      const isShown = arg.kind === 'override' && !findParameter(arg.name)?.spec.isReadOnly
+      if (isShown && matches(part, arg.name)) values.set(arg.name, arg.value)
     }
     if (values.size === 0) return undefined
     return [...values]
@@ -91,7 +94,7 @@ export class MasterView {
       .join('')
   }
 
-  /** The entry with its -o values expanded, when that was asked for. */
+  /** The entry with its -o values expanded, when that was asked for; raw parameters too, as Postfix does here. */
   #scoped(entry: MasterText): MasterText {
     if (!this.#request.isExpanded) return entry
     const own = new Map<string, string>()
@@ -100,7 +103,7 @@ export class MasterView {
     own.set('process_name', entry.command)
     const find = (name: string): string | undefined => own.get(name) ?? this.#catalog.valueOf(name)
     const args = entry.args.map((arg): MasterArgument => {
-      if (arg.kind !== 'override' || this.#catalog.isRaw(arg.name)) return arg
+      if (arg.kind !== 'override') return arg
       return { ...arg, value: expandIn(arg.value, find) }
     })
     return { ...entry, args }
@@ -143,7 +146,8 @@ export function formatEntry(entry: MasterText, isFolded: boolean): string {
   for (const arg of entry.args) {
     const text = argumentText(arg)
     const hasValue = arg.kind === 'override' || (arg.kind === 'option' && text.includes(' '))
-    const breaks = isFolded && (hasValue || isAfterOption || line.length + text.length >= LINE_LIMIT)
+    const breaks =
+      isFolded && (hasValue || isAfterOption || line.length + 1 + text.length >= LINE_LIMIT)
     if (breaks) {
       output += `${line}\n`
       line = `${INDENT}${text}`

@@ -4,7 +4,7 @@
  * Depth first, in the order of the directory. However many files a queue has, a few dozen names are in memory,
  * and the caller decides how long it goes on. Files that come during a scan may or may not be seen.
  */
-// eslint-disable-next-line n/no-sync -- the asynchronous form costs 100 us a batch even when nothing is there
+
 import { type Dir, opendirSync } from 'node:fs'
 import { findQueueId, type QueueId } from '@posthorn/queue/queue-id'
 import type { QueueName } from '@posthorn/queue/queue-layout'

@@ -205,7 +205,10 @@ function checkVerp(settings: QmgrSettings, id: QueueId, envelope: Envelope): str
     log.warning(`${id}: ignoring VERP request for null sender`)
     return ''
   }
-  const isAllowed = [...verpDelimiters].every((one) => settings.verpDelimiterFilter.includes(one))
+  const { verpDelimiterFilter } = settings
+  const isAllowed =
+    verpDelimiterFilter.includes(verpDelimiters.charAt(0)) &&
+    verpDelimiterFilter.includes(verpDelimiters.charAt(1))
   if (verpDelimiters.length === 2 && isAllowed) return verpDelimiters
   log.warning(`${id}: ignoring bad VERP request: "${verpDelimiters.slice(0, 100)}"`)
   return ''

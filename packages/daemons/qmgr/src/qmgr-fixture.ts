@@ -4,6 +4,7 @@
  * The services are real sockets in the test's own process: trivial-rewrite, delivery agents, bounce, defer and trace.
  * What they are asked is kept; what they answer is the test's choice.
  */
+/* eslint-disable n/no-sync -- for tests */
 import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { MainConfig } from '@posthorn/config/main-config'
 import { unlimitedFlow, type FlowControl } from '@posthorn/daemon/flow-control'
@@ -12,7 +13,6 @@ import { Acceptor, listenOn } from '@posthorn/native/socket'
 import { encodeRecord } from '@posthorn/queue/record'
 import { encodeSizeRecord } from '@posthorn/queue/size-record'
 import { ByteStream } from '@posthorn/stream/byte-stream'
-import { temporaryDirectory } from '@posthorn/testing/temporary-directory'
 import {
   BounceReply,
   bounceProtocol,
@@ -36,12 +36,13 @@ import {
   RewriteReply,
   type ResolveReply,
 } from '@posthorn/wire/rewrite-protocol'
-import { waitFor } from '@posthorn/testing/wait-for'
 import { QueueManager } from './queue-manager.ts'
 import { readQmgrSettings } from './qmgr-settings.ts'
 import { systemClock } from './schedule/clock.ts'
 
-type Test = Parameters<typeof temporaryDirectory>[0]
+interface Test {
+  teardown: (undo: () => void) => unknown
+}
 
 /** Done, nothing left to do. */
 export const delivered: DeliveryReply = { hopStatus: emptyDsn, status: 0 }
@@ -98,9 +99,14 @@ export class QmgrFixture {
   manager: QueueManager
   readonly #acceptors: Acceptor[] = []
 
-  constructor(test: Test, settings: Record<string, string> = {}, flow?: FlowControl) {
+  constructor(
+    test: Test,
+    directory: string,
+    settings: Record<string, string> = {},
+    flow: FlowControl = unlimitedFlow,
+  ) {
     const before = process.cwd()
-    process.chdir(temporaryDirectory(test))
+    process.chdir(directory)
     for (const name of ['incoming', 'active', 'deferred', 'corrupt', 'bounce', 'defer', 'trace']) {
       mkdirSync(name)
     }
@@ -118,7 +124,7 @@ export class QmgrFixture {
       ipc_idle: '1s',
       ...settings,
     })
-    this.manager = new QueueManager(readQmgrSettings(config), flow ?? unlimitedFlow, systemClock)
+    this.manager = new QueueManager(readQmgrSettings(config), flow, systemClock)
     this.serve('private/rewrite', async (channel) => this.#rewrite(channel))
     for (const service of ['bounce', 'defer', 'trace']) {
       this.serve(`private/${service}`, async (channel) => this.#bounce(service, channel))
@@ -163,14 +169,6 @@ export class QmgrFixture {
   send(id: string, options: MessageOptions = {}): void {
     this.put('incoming', id, queueFile(options), options.mode)
     this.manager.trigger('W')
-  }
-
-  /** Waits until the message has left for good or stands in this queue. */
-  async settled(id: string, queue?: string): Promise<void> {
-    await waitFor(
-      () => (queue === undefined ? this.where(id).length === 0 : this.where(id)[0] === queue),
-      `${id} in ${queue ?? 'no queue'}; log: ${this.log.lines.join('\n')}`,
-    )
   }
 
   where(id: string): string[] {

@@ -39,7 +39,7 @@ export interface QmgrSettings {
   readonly deferPath: string
   readonly tracePath: string
   /** Seconds for the scheduler, which never go back. */
-  queuedSeconds(nowMs: number): number
+  queuedSeconds: (nowMs: number) => number
 }
 
 export function readQmgrSettings(config: MainConfig): QmgrSettings {

@@ -31,7 +31,7 @@ class QueueScan {
     this.queue = queue
   }
 
-  get isActive(): boolean {
+  isActive(): boolean {
     return this.scan !== undefined || this.isRequested
   }
 
@@ -60,12 +60,12 @@ export class QueueFeed {
   private readonly deferred = new QueueScan('deferred')
   private preferred = this.incoming
 
-  get isActive(): boolean {
-    return this.incoming.isActive || this.deferred.isActive
+  isActive(): boolean {
+    return this.incoming.isActive() || this.deferred.isActive()
   }
 
-  get isScanningIncoming(): boolean {
-    return this.incoming.isActive
+  isScanningIncoming(): boolean {
+    return this.incoming.isActive()
   }
 
   /** Flags without queues are for the scans in progress, or the next ones. */

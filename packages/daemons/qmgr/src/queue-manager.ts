@@ -93,9 +93,9 @@ export class QueueManager {
 
   private turn(): void {
     this.scheduler.dispatch()
-    if (!this.feed.isActive) return
+    if (!this.feed.isActive()) return
     this.fillFlowPipe(this.takeIn())
-    if (this.feed.isActive && this.hasRoom()) this.wake()
+    if (this.feed.isActive() && this.hasRoom()) this.wake()
   }
 
   private get recipientCount(): number {
@@ -114,7 +114,7 @@ export class QueueManager {
   private takeIn(): number {
     let incomingCount = 0
     const untilMs = performance.now() + turnMs
-    while (this.feed.isActive && this.hasRoom() && performance.now() < untilMs) {
+    while (this.feed.isActive() && this.hasRoom() && performance.now() < untilMs) {
       const queue = this.feed.step((...file) => this.importFile(...file))
       if (queue === 'incoming') incomingCount += 1
     }
@@ -127,7 +127,7 @@ export class QueueManager {
     if (limit === 0) return
     const tokens = this.flowControl.count()
     if (tokens < limit) {
-      this.flowControl.put(this.feed.isScanningIncoming ? incomingCount : limit - tokens)
+      this.flowControl.put(this.feed.isScanningIncoming() ? incomingCount : limit - tokens)
     }
     for (let surplus = tokens - limit; surplus > 0; surplus -= 1) this.flowControl.take()
   }
@@ -210,7 +210,7 @@ export class QueueManager {
   private forget(message: ActiveMessage): void {
     if (isProbe(message)) this.probeCount -= 1
     this.scheduler.forget(message)
-    if (this.feed.isActive) this.wake()
+    if (this.feed.isActive()) this.wake()
   }
 
   private host(clock: Clock): SchedulerHost {

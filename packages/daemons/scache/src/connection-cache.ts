@@ -17,7 +17,7 @@
  * Source: Postfix 3.7 scache(8).
  */
 export interface Closable {
-  close(): void
+  close: () => void
 }
 
 interface EndpointElement<C> {

@@ -43,6 +43,7 @@ export interface SmtpdSettings {
   isPortLogged: boolean
   isReceivedHidden: boolean
   cleanupPath: string
+  flushPath: string
   cleanupFlags: number
   ipcTimeoutMs: number
   contentFilter: string
@@ -102,6 +103,7 @@ export function readSmtpdSettings(config: MainConfig): SmtpdSettings {
     isReceivedHidden: config.boolean('smtpd_hide_client_session'),
     cleanupPath: `public/${config.text('cleanup_service_name')}`,
     cleanupFlags: cleanupFlags(config),
+    flushPath: `public/${config.text('flush_service_name')}`,
     ipcTimeoutMs: config.seconds('ipc_timeout') * 1000,
     contentFilter: config.text('content_filter'),
     verpDelimiters: config.text('default_verp_delimiters'),

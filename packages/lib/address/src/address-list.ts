@@ -63,7 +63,7 @@ class ListParser {
           from = at + 1
         } else if (mark === ':') {
           if (at > this.#lastGroupEnd) at = from = this.#wholeText(from, at)
-          else {
+          else if (this.#find(':', at) > this.#find(';', at)) {
             this.#phrase(from, at)
             this.#nodes.push({ kind: 'mark', text: mark })
             from = at + 1
@@ -167,7 +167,7 @@ class ListParser {
     this.#nodes.push({ kind: 'mark', text: '>' })
   }
 
-  /** Does the token continue the word before it: one of the two is `.` or `@`. */
+  /** Does the token continue the word before it: one of the two is `.` or `@` (or a `:` that begins no group). */
   #isGlued(at: number, from: number): boolean {
     let before = at - 1
     while (before >= from && this.#tokens[before]?.kind === 'comment') before--
@@ -181,7 +181,7 @@ function isSpecial(token: AddressToken, text: string): boolean {
 }
 
 function isGlue(token: AddressToken | undefined): boolean {
-  return token?.kind === 'special' && (token.text === '.' || token.text === '@')
+  return token?.kind === 'special' && '.@:'.includes(token.text)
 }
 
 function externalText(token: AddressToken): string {

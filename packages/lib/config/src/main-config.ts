@@ -120,9 +120,10 @@ export class MainConfig {
 
   /** Unexpanded: what is set, else the default; undefined for a name that nobody defines. */
   find(name: string): string | undefined {
-    if (name === 'process_name') return this.#program
-    if (name === 'service_name') return this.#service
-    if (name === 'process_id') return String(process.pid)
+    // What the program says of itself wins over main.cf.
+    if (name === 'process_name' || name === 'service_name' || name === 'process_id') {
+      return this.#computed(name)
+    }
     return this.settings.get(name) ?? this.findDefault(name)
   }
 
@@ -239,6 +240,12 @@ export class MainConfig {
     this.#inProgress.add(name)
     try {
       switch (name) {
+        case 'process_name':
+          return this.#program
+        case 'service_name':
+          return this.#service
+        case 'process_id':
+          return String(process.pid)
         case 'myhostname':
           return defaultHostname(this.isSet('mydomain') ? this.expanded('mydomain') : undefined)
         case 'mydomain':

@@ -20,7 +20,6 @@ import {
   DELIVERY_FLAGS,
   traceFlags,
   type DeliveryRequest,
-  type MessageStats,
   type Recipient,
 } from '@posthorn/wire/delivery-request'
 import { RECIPIENT_STATUS } from '@posthorn/wire/verify-protocol'
@@ -32,9 +31,12 @@ import { formatStatusLine } from './status-line.ts'
 const { mtaVerify, userVerify, record, recordDelay } = DELIVERY_FLAGS
 
 /** Times of stages that the agent knows; 0 or absent: not reached. See MessageStats. */
-export type StageTimes = Partial<
-  Pick<MessageStats, 'agentMs' | 'connectedMs' | 'deliveredMs' | 'reuseCount'>
->
+export interface StageTimes {
+  agentMs: number
+  connectedMs?: number
+  deliveredMs?: number
+  reuseCount?: number
+}
 
 export class DeliveryJob {
   readonly request: DeliveryRequest

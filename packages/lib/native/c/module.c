@@ -161,7 +161,7 @@ NAPI_MODULE_INIT() {
         !define_functions(env, exports, functions, sizeof functions / sizeof functions[0]) ||
         !define_descriptor(env, exports) || !define_epoll(env, exports) || !define_socket(env, exports) ||
         !define_pass(env, exports) || !define_datagram(env, exports) || !define_store(env, exports) ||
-        !define_lock(env, exports) || !define_user(env, exports)) {
+        !define_lock(env, exports) || !define_user(env, exports) || !define_watchdog(env, exports)) {
         napi_throw_error(env, NULL, "Cannot initialise posthorn-native");
         return NULL;
     }

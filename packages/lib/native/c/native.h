@@ -67,5 +67,6 @@ bool define_datagram(napi_env env, napi_value exports);
 bool define_store(napi_env env, napi_value exports);
 bool define_lock(napi_env env, napi_value exports);
 bool define_user(napi_env env, napi_value exports);
+bool define_watchdog(napi_env env, napi_value exports);
 
 #endif

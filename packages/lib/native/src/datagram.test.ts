@@ -48,3 +48,14 @@ t.test('connect() without a receiver', (t) => {
   t.throws(() => DatagramSocket.connect('x'.repeat(200)), TypeError)
   t.end()
 })
+
+t.test('detach() gives the socket away, bound', (t) => {
+  const server = DatagramSocket.bind(path)
+  const again = DatagramSocket.adopt(server.detach())
+  t.throws(() => server.fd)
+  const client = DatagramSocket.connect(path)
+  t.equal(client.send('x'), true)
+  client.close()
+  again.close()
+  t.end()
+})

@@ -78,6 +78,12 @@ export class DatagramSocket {
     this.#unwatch()
   }
 
+  /** Ownership of the descriptor goes to the caller; this is spent. */
+  detach(): Descriptor {
+    this.#unwatch()
+    return Descriptor.fresh(this.#descriptor.release())
+  }
+
   /** Harmless when closed. */
   close(): void {
     this.#unwatch()

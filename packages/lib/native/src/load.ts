@@ -19,75 +19,77 @@ export interface NativeAddress {
 export type JobResult = readonly [errno: number, syscall: string] | undefined
 
 export interface NativeAddon {
-  failedCall(): string
-  errorText(errno: number): string
+  failedCall: () => string
+  errorText: (errno: number) => string
 
-  adopt(fd: number): number
-  close(fd: number): number
-  read(fd: number, into: Buffer): number
-  readText(fd: number, limit: number): string | number
-  write(fd: number, octets: string | Buffer): number
-  bytesReadable(fd: number): number
+  adopt: (fd: number) => number
+  close: (fd: number) => number
+  read: (fd: number, into: Buffer) => number
+  readText: (fd: number, limit: number) => string | number
+  write: (fd: number, octets: string | Buffer) => number
+  bytesReadable: (fd: number) => number
 
-  setDispatcher(events: Int32Array, dispatch: (count: number) => void): void
-  watch(fd: number, token: number, kind: number): number
-  rewatch(fd: number, token: number, kind: number): number
-  unwatch(fd: number): number
+  setDispatcher: (events: Int32Array, dispatch: (count: number) => void) => void
+  watch: (fd: number, token: number, kind: number) => number
+  rewatch: (fd: number, token: number, kind: number) => number
+  unwatch: (fd: number) => number
 
-  connect(
+  connect: (
     family: number,
     address: string,
     port: number,
     bindFamily: number,
     bindAddress: string,
     bindPort: number,
-  ): number
-  connectResult(fd: number): number
-  listen(
+  ) => number
+  connectResult: (fd: number) => number
+  listen: (
     family: number,
     address: string,
     port: number,
     backlog: number,
     reusePort: boolean,
     windowBytes: number,
-  ): number
-  accept(fd: number): number
-  acceptedPeer(): NativeAddress
-  localAddress(fd: number): NativeAddress | number
-  peerAddress(fd: number): NativeAddress | number
-  socketPair(): [number, number] | number
-  pipePair(): [number, number] | number
-  setKeepAlive(fd: number): number
-  setNoDelay(fd: number): number
-  peerCredentials(fd: number): { pid: number; uid: number; gid: number } | number
+  ) => number
+  accept: (fd: number) => number
+  acceptedPeer: () => NativeAddress
+  localAddress: (fd: number) => NativeAddress | number
+  peerAddress: (fd: number) => NativeAddress | number
+  socketPair: () => [number, number] | number
+  pipePair: () => [number, number] | number
+  setKeepAlive: (fd: number) => number
+  setNoDelay: (fd: number) => number
+  peerCredentials: (fd: number) => { pid: number; uid: number; gid: number } | number
 
-  sendDescriptor(fd: number, passed: number): number
-  receiveDescriptor(fd: number): number
+  sendDescriptor: (fd: number, passed: number) => number
+  receiveDescriptor: (fd: number) => number
 
-  connectDatagram(path: string): number
-  bindDatagram(path: string): number
-  sendDatagram(fd: number, octets: string | Buffer, waitMs: number): number
-  receiveDatagram(fd: number): string | number
+  connectDatagram: (path: string) => number
+  bindDatagram: (path: string) => number
+  sendDatagram: (fd: number, octets: string | Buffer, waitMs: number) => number
+  receiveDatagram: (fd: number) => string | number
 
-  storeFile(
+  storeFile: (
     fd: number,
     parts: readonly (number | string | Buffer)[],
     mode: number,
     sync: boolean,
     close: boolean,
-  ): Promise<JobResult>
+  ) => Promise<JobResult>
 
-  flock(fd: number, operation: number): number
-  flockWait(fd: number, operation: number): Promise<JobResult> | number
-  fcntlLock(fd: number, type: number): number
+  flock: (fd: number, operation: number) => number
+  flockWait: (fd: number, operation: number) => Promise<JobResult> | number
+  fcntlLock: (fd: number, type: number) => number
 
-  findUser(name: string): NativeUser | number | undefined
-  findUserById(uid: number): NativeUser | number | undefined
-  findGroup(name: string): { name: string; gid: number } | number | undefined
-  becomeUser(name: string, uid: number, gid: number): number
-  changeRoot(path: string): number
-  startSession(): number
-  makeFifo(path: string, mode: number): number
+  findUser: (name: string) => NativeUser | number | undefined
+  findUserById: (uid: number) => NativeUser | number | undefined
+  findGroup: (name: string) => { name: string; gid: number } | number | undefined
+  becomeUser: (name: string, uid: number, gid: number) => number
+  changeRoot: (path: string) => number
+  startSession: () => number
+  makeFifo: (path: string, mode: number) => number
+
+  setAlarm: (seconds: number) => number
 }
 
 export interface NativeUser {

@@ -44,7 +44,12 @@ reason=connect to 127.0.0.1[127.0.0.1]:9: Connection refused
 
 `,
   )
-  const recipient = { ...entry.recipient, recipient: '', originalRecipient: 'a b@x', notifyFlags: 4 }
+  const recipient = {
+    ...entry.recipient,
+    recipient: '',
+    originalRecipient: 'a b@x',
+    notifyFlags: 4,
+  }
   const dsn = {
     ...entry.dsn,
     diagnosticType: 'smtp',
@@ -74,7 +79,10 @@ reason=connect to 127.0.0.1[127.0.0.1]:9: Connection refused
 t.test('readMessageLog() gives back what was appended', async (t) => {
   t.same([...readMessageLog(layout, 'defer', id)], [])
   t.notOk(removeMessageLog(layout, 'defer', id))
-  const values = fc.string({ unit: fc.constantFrom('a', 'Z', '0', ' ', '<', '>', ';', ':', '='), minLength: 1 })
+  const values = fc.string({
+    unit: fc.constantFrom('a', 'Z', '0', ' ', '<', '>', ';', ':', '='),
+    minLength: 1,
+  })
   const reasons = values.map((text) => `r${text.trimEnd()}`)
   const sent = fc.sample(
     fc.record({ reason: reasons, status: fc.constantFrom('4.0.0', '5.1.1') }),

@@ -51,7 +51,11 @@ t.test('large content goes to the file while it arrives', async (t) => {
 })
 
 t.test('a hashed incoming queue, long ids, hold and remove', async (t) => {
-  const hashed = new QueueLayout({ hashedQueues: ['incoming', 'hold'], hashDepth: 2, longIds: true })
+  const hashed = new QueueLayout({
+    hashedQueues: ['incoming', 'hold'],
+    hashDepth: 2,
+    longIds: true,
+  })
   const writer = QueueFileWriter.create(hashed, 'incoming')
   t.ok(splitQueueId(writer.id).isLong)
   writer.moveTo('hold')
@@ -65,10 +69,13 @@ t.test('a hashed incoming queue, long ids, hold and remove', async (t) => {
   unwanted.remove()
   t.notOk(existsSync(unwanted.path))
   mkdirSync('empty')
-  t.throws(() => {
-    process.chdir('empty')
-    QueueFileWriter.create(layout, 'incoming')
-  }, { code: 'ENOENT' })
+  t.throws(
+    () => {
+      process.chdir('empty')
+      QueueFileWriter.create(layout, 'incoming')
+    },
+    { code: 'ENOENT' },
+  )
   t.same(readdirSync('.'), [], 'nothing is left behind')
   process.chdir('..')
 })
@@ -80,9 +87,12 @@ t.test('OpenQueueFile locks, and queues are scanned', async (t) => {
   const { id } = writer
   moveQueueFile(layout, 'incoming', 'deferred', id)
   moveQueueFile(layout, 'incoming', 'deferred', id)
-  t.throws(() => {
-    moveQueueFile(layout, 'incoming', 'deferred', parseQueueId('nosuch'))
-  }, { code: 'ENOENT' })
+  t.throws(
+    () => {
+      moveQueueFile(layout, 'incoming', 'deferred', parseQueueId('nosuch'))
+    },
+    { code: 'ENOENT' },
+  )
   const path = layout.path('deferred', id)
   setRetryTime(path, 1795216000)
   t.equal(statSync(path).mtimeMs, 1795216000000)

@@ -79,6 +79,20 @@ export function splitQueueId(name: string): QueueIdParts {
   }
 }
 
+/**
+ * The id that a copied or restored file must get, so that its inode number is in its name again. The
+ * microseconds stay; a long id becomes a short one unless `keepsLong`.
+ */
+export function renameForInode(id: QueueId, inode: number, keepsLong: boolean): QueueId {
+  const { isLong, microseconds } = splitQueueId(id)
+  if (isLong && keepsLong)
+    return parseQueueId(id.slice(0, id.lastIndexOf('z') + 1) + inBase(inode, 51))
+  const prefix = isLong
+    ? shortMicroseconds(microseconds ?? 0)
+    : id.slice(0, SHORT_MICROSECONDS_WIDTH)
+  return parseQueueId(prefix + inode.toString(16).toUpperCase())
+}
+
 /** The characters that select the hash directories: those that vary fastest. */
 export function hashKey(name: string): string {
   const z = name.lastIndexOf('z')
@@ -112,5 +126,5 @@ function fromBase(text: string, base: 51 | 52): number | undefined {
 }
 
 function fromHex(text: string): number | undefined {
-  return /^[0-9A-F]{1,13}$/.test(text) ? Number.parseInt(text, 16) : undefined
+  return /^[0-9A-Fa-f]{1,13}$/.test(text) ? Number.parseInt(text, 16) : undefined
 }

@@ -141,7 +141,9 @@ t.test('pointers are followed as in the worked example', async (t) => {
   const envelope = withFile(octets, (fd) => readEnvelope(fd))
   t.equal(envelope.sender, 'chg@x.org')
   t.equal(envelope.client.name, 'localhost')
-  t.match(envelope.recipients, [{ recipient: 'new@x.net', originalRecipient: 'new@x.net', offset: 1218 }])
+  t.match(envelope.recipients, [
+    { recipient: 'new@x.net', originalRecipient: 'new@x.net', offset: 1218 },
+  ])
   t.equal(envelope.recipients.length, 1)
   t.equal(envelope.recipientsSeen, 2)
   t.equal(
@@ -162,9 +164,13 @@ body line with 24 octets
 
 t.test('RecordFile stops when pointers lead in circles, or nowhere', (t) => {
   const circle = encodeRecord('p', '0'.padStart(15)) + encodeRecord('p', '17'.padStart(15))
-  t.throws(() => withFile(circle, (fd) => new RecordFile(fd, 17).read()), { code: 'POSTHORN_QUEUE_RECORD' })
+  t.throws(() => withFile(circle, (fd) => new RecordFile(fd, 17).read()), {
+    code: 'POSTHORN_QUEUE_RECORD',
+  })
   for (const bad of ['-1', '1x', '', '1 2']) {
-    t.throws(() => withFile(encodeRecord('p', bad), (fd) => new RecordFile(fd).read()), { code: 'POSTHORN_QUEUE_RECORD' })
+    t.throws(() => withFile(encodeRecord('p', bad), (fd) => new RecordFile(fd).read()), {
+      code: 'POSTHORN_QUEUE_RECORD',
+    })
   }
   t.equal(
     withFile(encodeRecord('p', '99'), (fd) => new RecordFile(fd).read()),
@@ -293,7 +299,10 @@ t.test('readEnvelope() knows which of several values counts', (t) => {
       return readEnvelope(fd)
     })
     t.match(marked, { traceFlags: 0, traceFlagsOffset: 0, warnSeconds: -1, recipientsSeen: 3 })
-    t.same(marked.recipients.map((each) => each.recipient), ['r3@x.test'])
+    t.same(
+      marked.recipients.map((each) => each.recipient),
+      ['r3@x.test'],
+    )
     t.end()
   })
   t.end()
@@ -301,7 +310,9 @@ t.test('readEnvelope() knows which of several values counts', (t) => {
 
 t.test('readRecipients() goes on where the last read stopped', (t) => {
   const group = (name: string): string =>
-    encodeAttribute('dsn_orig_rcpt', `rfc822;${name}`) + encodeRecord('O', name) + encodeRecord('R', name)
+    encodeAttribute('dsn_orig_rcpt', `rfc822;${name}`) +
+    encodeRecord('O', name) +
+    encodeRecord('R', name)
   const inEnvelope = Array.from({ length: 700 }, (_, n) => `e${n}@x.test`)
   const inExtracted = Array.from({ length: 500 }, (_, n) => `x${n}@x.test`)
   for (const flags of [0, 1]) {
@@ -316,7 +327,7 @@ t.test('readRecipients() goes on where the last read stopped', (t) => {
         t.equal(envelope.filter, 'smtp:late')
         const names = envelope.recipients.map((each) => each.recipient)
         let seen = envelope.recipientsSeen
-        for (let resume = envelope.resumeOffset; resume > 0; ) {
+        for (let resume = envelope.resumeOffset; resume > 0;) {
           const batch = readRecipients(fd, envelope.size, resume, limit)
           t.ok(batch.recipients.length <= limit)
           names.push(...batch.recipients.map((each) => each.recipient))
@@ -347,7 +358,9 @@ t.test('readContent() joins lines, and keeps to the size of a chunk', async (t) 
   t.ok((await text(octets, dataOffset, '\r\n')) === expected)
   await t.rejects(text(octets.slice(0, 200_000), dataOffset), { code: 'POSTHORN_QUEUE_CORRUPT' })
   await t.rejects(text(octets.slice(0, 200), dataOffset), { code: 'POSTHORN_QUEUE_CORRUPT' })
-  await t.rejects(text(queueFile({ content: encodeRecord('R', 'x') }), dataOffset), { code: 'POSTHORN_QUEUE_CORRUPT' })
+  await t.rejects(text(queueFile({ content: encodeRecord('R', 'x') }), dataOffset), {
+    code: 'POSTHORN_QUEUE_CORRUPT',
+  })
 })
 
 t.test('readEnvelope() survives garbage', (t) => {

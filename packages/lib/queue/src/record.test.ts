@@ -45,21 +45,25 @@ t.test('parseRecord() refuses a long payload before it is there', (t) => {
 t.test('RecordReader gives back what was encoded, however it is cut', (t) => {
   const records = fc.array(fc.record({ type: letters, payload: octets(300) }), { maxLength: 8 })
   fc.assert(
-    fc.property(records, fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }), (sent, sizes) => {
-      const stream = sent.map(({ type, payload }) => encodeRecord(type, payload)).join('')
-      const reader = new RecordReader()
-      const received = []
-      for (let at = 0, turn = 0; at < stream.length; turn += 1) {
-        const size = sizes[turn % sizes.length] ?? 1
-        reader.push(stream.slice(at, at + size))
-        at += size
-        for (let next = reader.next(); next !== undefined; next = reader.next()) {
-          received.push({ type: next.type, payload: next.payload })
+    fc.property(
+      records,
+      fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }),
+      (sent, sizes) => {
+        const stream = sent.map(({ type, payload }) => encodeRecord(type, payload)).join('')
+        const reader = new RecordReader()
+        const received = []
+        for (let at = 0, turn = 0; at < stream.length; turn += 1) {
+          const size = sizes[turn % sizes.length] ?? 1
+          reader.push(stream.slice(at, at + size))
+          at += size
+          for (let next = reader.next(); next !== undefined; next = reader.next()) {
+            received.push({ type: next.type, payload: next.payload })
+          }
         }
-      }
-      reader.end()
-      t.same(received, sent)
-    }),
+        reader.end()
+        t.same(received, sent)
+      },
+    ),
     { numRuns: 50 },
   )
   t.end()
@@ -82,9 +86,12 @@ t.test('RecordReader survives garbage', (t) => {
   reader.push('N\x05abc')
   t.equal(reader.next(), undefined)
   t.equal(reader.pending, 'N\x05abc')
-  t.throws(() => {
-    reader.end()
-  }, { code: 'POSTHORN_QUEUE_RECORD' })
+  t.throws(
+    () => {
+      reader.end()
+    },
+    { code: 'POSTHORN_QUEUE_RECORD' },
+  )
   t.end()
 })
 

@@ -286,7 +286,9 @@ t.test('connectStream() to inet and unix sockets', async (t) => {
     const acceptor = new Acceptor(listener, (client: Descriptor) => {
       const stream = new ByteStream(client)
       stream.write('hello')
-      stream.end().catch(t.threw)
+      stream.end().catch((error: unknown) => {
+        t.threw(error)
+      })
     })
     acceptor.resume()
     const stream = await connectStream(address, { timeoutMs: 5000 })

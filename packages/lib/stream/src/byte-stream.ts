@@ -180,7 +180,10 @@ export class ByteStream {
     const descriptor = this.#open()
     this.#idle = gone
     descriptor.watch(this.#ready)
-    if (this.#hasInput()) queueMicrotask(() => this.#endIdle(gone))
+    if (!this.#hasInput()) return
+    queueMicrotask(() => {
+      this.#endIdle(gone)
+    })
   }
 
   #endIdle(gone: () => void): void {
@@ -317,9 +320,9 @@ export class ByteStream {
       throw new Error(`Cannot wait for ${direction}: somebody waits already`)
     }
     descriptor.watch(this.#ready)
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    this.#waits[direction] = { resolve, reject, deadline: this.#deadline(direction) }
-    return promise
+    return new Promise((resolve, reject) => {
+      this.#waits[direction] = { resolve, reject, deadline: this.#deadline(direction) }
+    })
   }
 
   #deadline(direction: Direction): Deadline | undefined {

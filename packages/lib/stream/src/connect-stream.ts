@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { HANGUP, isSystemError, WRITABLE, type Descriptor } from '@posthorn/native/descriptor'
 import { connectResult, connectTo, type SocketAddress } from '@posthorn/native/socket'
 import { ByteStream } from './byte-stream.ts'
-import { scheduleDeadline } from './deadline-timer.ts'
+import { scheduleDeadline, type Deadline } from './deadline-timer.ts'
 import { StreamTimeoutError } from './stream-error.ts'
 
 const BACKLOG_RETRY_MS = 10
@@ -66,25 +66,28 @@ async function untilWritable(
   deadlineMs: number,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const abort = (): void => {
-    reject(signal?.reason instanceof Error ? signal.reason : new Error('Connection was aborted'))
-  }
-  const deadline =
-    deadlineMs === Infinity
-      ? undefined
-      : scheduleDeadline(deadlineMs, () => {
+  let deadline: Deadline | undefined
+  let abort: (() => void) | undefined
+  try {
+    await new Promise<void>((resolve, reject) => {
+      abort = () => {
+        reject(
+          signal?.reason instanceof Error ? signal.reason : new Error('Connection was aborted'),
+        )
+      }
+      signal?.addEventListener('abort', abort)
+      if (deadlineMs !== Infinity) {
+        deadline = scheduleDeadline(deadlineMs, () => {
           reject(timedOut())
         })
-  signal?.addEventListener('abort', abort)
-  descriptor.watch((ready) => {
-    if ((ready & (WRITABLE | HANGUP)) !== 0) resolve()
-  })
-  try {
-    await promise
+      }
+      descriptor.watch((ready) => {
+        if ((ready & (WRITABLE | HANGUP)) !== 0) resolve()
+      })
+    })
   } finally {
     deadline?.cancel()
-    signal?.removeEventListener('abort', abort)
+    if (abort !== undefined) signal?.removeEventListener('abort', abort)
   }
 }
 

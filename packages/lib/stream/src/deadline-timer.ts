@@ -13,7 +13,7 @@ const LONGEST_MS = 0x7fffffff // what setTimeout() can count
 
 export interface Deadline {
   /** Harmless when expired or cancelled. */
-  cancel(): void
+  cancel: () => void
 }
 
 interface Entry extends Deadline {

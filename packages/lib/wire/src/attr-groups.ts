@@ -4,7 +4,7 @@
  * RECIPIENT and DSN travel in delivery requests and in bounce requests; MSG_STATS is in message-stats.ts.
  * Source: Postfix 3.7 internal protocols; RFC 3461 for what the DSN members mean.
  */
-import { AttrReader, group, int, long, text, type Field, type ValueOf } from './attr-schema.ts'
+import { group, int, long, text, type AttrReader, type Field, type ValueOf } from './attr-schema.ts'
 import { formatInt, parseInt32 } from './attr-number.ts'
 import { refuseDelimiter } from './attr-list.ts'
 import { AttrError } from './wire-error.ts'

@@ -26,7 +26,7 @@ function octets(without: string, minLength = 0) {
   return fc
     .uint8Array({ minLength, maxLength: 20 })
     .map((bytes) => Buffer.from(bytes).toString('latin1'))
-    .map((text) => [...text].map((octet) => (without.includes(octet) ? 'x' : octet)).join(''))
+    .map((text) => text.replace(/[^]/g, (octet) => (without.includes(octet) ? 'x' : octet)))
 }
 const nulAttrs = fc.array(
   fc.tuple(

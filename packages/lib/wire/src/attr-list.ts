@@ -34,7 +34,7 @@ export interface ListDecoder {
    * @returns the position after the last octet taken: what follows must be offered again with more
    * @throws {AttrError} beyond a limit
    */
-  push(this: this, octets: string, from?: number): number
+  readonly push: (octets: string, from?: number) => number
 }
 
 /** How lists look on the wire of one service. */

@@ -1,13 +1,9 @@
 /**
  * conversations.test - a client and a server of each protocol talk to each other
  */
-import { mkdtempSync, openSync, closeSync, readSync, rmSync, constants } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { captureLog } from '@posthorn/log/capture-log'
-import { Descriptor } from '@posthorn/native/descriptor'
+import type { Descriptor } from '@posthorn/native/descriptor'
 import { pipePair, socketPair } from '@posthorn/native/socket'
-import { makeFifo } from '@posthorn/native/user'
 import { ByteStream } from '@posthorn/stream/byte-stream'
 import t from 'tap'
 import {
@@ -33,16 +29,6 @@ import {
   openCleanup,
   SubmissionReply,
 } from './cleanup-protocol.ts'
-import {
-  deliveryProtocol,
-  DeliveryReplyList,
-  encodeDeliveryRequest,
-  noStats,
-  receiveDeliveryReply,
-  receiveDeliveryRequest,
-  type DeliveryRequest,
-  type Recipient,
-} from './delivery-request.ts'
 import { FakeService } from './fake-service.ts'
 import { FlushReply, flushProtocol, parseFlushRequest, sendFlushRequest } from './flush-protocol.ts'
 import { plain } from './plain-list.ts'
@@ -69,16 +55,6 @@ import {
   scacheProtocol,
   ScacheStatusReply,
 } from './scache-protocol.ts'
-import {
-  encodeQueueEntryHead,
-  encodeQueueEntryRecipient,
-  endOfListing,
-  endOfQueueEntry,
-  readQueueListing,
-  showqProtocol,
-  type QueueEntry,
-} from './showq-protocol.ts'
-import { trigger } from './trigger.ts'
 import {
   parseVerifyRequest,
   VerifyClient,
@@ -346,143 +322,4 @@ t.test('scache: a cache that cannot be reached is an empty one from then on', as
   read.close()
   t.equal(logged.lines.filter((line) => line.includes('disabling connection caching')).length, 1)
   client.close()
-})
-
-const request: DeliveryRequest = {
-  flags: 3,
-  queueName: 'active',
-  queueId: '0F8E21C1C8',
-  dataOffset: 453,
-  sizeBytes: 177,
-  nexthop: 'remote.example',
-  encoding: '7bit',
-  smtpUtf8: 0,
-  sender: 'from@example.test',
-  envelopeId: '',
-  returnFlags: 0,
-  stats: noStats,
-  clientName: '',
-  clientAddress: '',
-  clientPort: '',
-  clientProtocol: '',
-  clientHelo: '',
-  saslMethod: '',
-  saslUsername: '',
-  saslSender: '',
-  logIdent: '',
-  rewriteContext: 'local',
-}
-const recipients: Recipient[] = ['a@b', 'c@d'].map((recipient) => ({
-  originalRecipient: '',
-  recipient,
-  offset: 100,
-  dsnOriginalRecipient: '',
-  notifyFlags: 0,
-}))
-
-t.test('delivery: a request, a reply, and clients that change their mind', async (t) => {
-  const outcomes: unknown[] = []
-  using service = FakeService.start(async (channel) => {
-    channel.announce(deliveryProtocol)
-    const received = await receiveDeliveryRequest(channel).catch((error: unknown) => error)
-    outcomes.push(received)
-    if (received === undefined || received instanceof Error) return
-    const hopStatus = { ...emptyDsn, status: '4.4.1', reason: 'no route' }
-    channel.send(DeliveryReplyList.encode({ hopStatus, status: -1 }))
-    t.equal(await channel.receive(), undefined, 'waits for the end')
-  })
-  const connect = async (): Promise<Channel> =>
-    Channel.connect(service.path, { protocol: deliveryProtocol, timeoutMs })
-  const channel = await connect()
-  channel.send(encodeDeliveryRequest(request, recipients))
-  t.match(await receiveDeliveryReply(channel), {
-    hopStatus: { status: '4.4.1', reason: 'no route' },
-    status: -1,
-  })
-  channel.close()
-  t.same(outcomes.pop(), { request, recipients })
-
-  const changedMind = await connect()
-  changedMind.close()
-  const wire = encodeDeliveryRequest(request, recipients)
-  for (const bad of [
-    encodeDeliveryRequest(request, []),
-    wire.slice(0, wire.indexOf('original_recipient')),
-    wire.replace('smtputf8', 'sendopts'),
-  ]) {
-    const broken = await connect()
-    broken.send(bad)
-    await broken.stream.flush()
-    broken.close()
-  }
-  while (outcomes.length < 4) await new Promise((resolve) => setImmediate(resolve))
-  t.equal(outcomes.filter((outcome) => outcome === undefined).length, 1)
-  t.equal(outcomes.filter((outcome) => outcome instanceof AttrError).length, 3)
-})
-
-t.test('showq: a long listing comes message by message', async (t) => {
-  const [server, client] = pair()
-  server.announce(showqProtocol)
-  const head = {
-    queueName: 'deferred',
-    queueId: 'X',
-    timeSeconds: 1,
-    sizeBytes: 2,
-    forcedExpire: 0,
-    sender: 'a@b',
-  }
-  const send = async (): Promise<void> => {
-    for (const count of [0, 1, 30_000]) {
-      server.send(encodeQueueEntryHead(head))
-      for (let index = 0; index < count; index += 1) {
-        server.send(encodeQueueEntryRecipient({ recipient: `user${index}@b`, reason: '' }))
-      }
-      server.send(endOfQueueEntry)
-      await server.stream.flush()
-    }
-    server.send(endOfListing)
-    await server.stream.end()
-  }
-  const sent = send()
-  await client.expectAnnouncement(showqProtocol)
-  const entries: QueueEntry[] = []
-  for await (const entry of readQueueListing(client)) entries.push(entry)
-  await sent
-  t.same(
-    entries.map((entry) => entry.recipients.length),
-    [0, 1, 30_000],
-  )
-  t.equal(entries[2]?.recipients[29_999]?.recipient, 'user29999@b')
-  client.close()
-})
-
-t.test('showq: a listing that breaks off is an error', async (t) => {
-  const [server, client] = pair()
-  await server.stream.end()
-  await t.rejects(readQueueListing(client).next(), AttrError)
-  client.close()
-})
-
-t.test('trigger() over a socket and over a FIFO', async (t) => {
-  const heard = Promise.withResolvers<string>()
-  using service = FakeService.start(async (channel) => {
-    channel.announce('announced_all_the_same')
-    heard.resolve(await channel.stream.readExactly(2))
-  })
-  await trigger(service.path, 'W', timeoutMs)
-  t.equal(await heard.promise, 'W\0')
-
-  const directory = mkdtempSync(join(tmpdir(), 'posthorn-wire-'))
-  t.teardown(() => {
-    rmSync(directory, { recursive: true })
-  })
-  const fifo = join(directory, 'fifo')
-  makeFifo(fifo, 0o600)
-  await t.rejects(trigger(fifo, 'W', timeoutMs), { code: 'ENXIO' }, 'nobody reads')
-  const fd = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK)
-  await trigger(fifo, 'FADI', timeoutMs)
-  const octets = Buffer.alloc(10)
-  t.equal(octets.toString('latin1', 0, readSync(fd, octets)), 'FADI')
-  closeSync(fd)
-  await t.rejects(trigger(join(directory, 'none'), 'W', timeoutMs), { code: 'ENOENT' })
 })

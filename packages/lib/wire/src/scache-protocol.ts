@@ -206,9 +206,13 @@ export class ScacheClient {
       return await talk(this.#client)
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error
-      if (!this.#isDisabled) log.warning('disabling connection caching')
-      this.#isDisabled = true
+      this.#disable()
       return otherwise
     }
+  }
+
+  #disable(): void {
+    if (!this.#isDisabled) log.warning('disabling connection caching')
+    this.#isDisabled = true
   }
 }

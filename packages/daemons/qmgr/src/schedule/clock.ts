@@ -4,15 +4,15 @@
  * The scheduling code takes its time from here, so that a test can run a day of deliveries in a millisecond.
  */
 export interface Timer {
-  cancel(): void
+  cancel: () => void
 }
 
 export interface Clock {
   /** Wall clock in milliseconds. */
-  nowMs(): number
+  nowMs: () => number
   /** Whole seconds, as the scheduler counts. */
-  nowSeconds(): number
-  after(seconds: number, expired: () => void): Timer
+  nowSeconds: () => number
+  after: (seconds: number, expired: () => void) => Timer
 }
 
 export const systemClock: Clock = {

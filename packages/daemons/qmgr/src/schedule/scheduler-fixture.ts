@@ -76,7 +76,7 @@ export function unreachable(reason: string): DeliveryResult {
 /** A delivery that an agent works on until the test ends it. */
 export interface Running {
   readonly entry: Entry
-  end(result: DeliveryResult): void
+  end: (result: DeliveryResult) => void
 }
 
 export class Simulation {
@@ -99,7 +99,7 @@ export class Simulation {
     debugsFeedback: false,
   }
   unusedAgents = 0
-  #isAwake = false
+  #wakes = 0
   #messageCount = 0
 
   constructor(settings: Record<string, Partial<TransportSettings>> = {}) {
@@ -156,11 +156,12 @@ export class Simulation {
 
   /** Lets everything happen that can happen without time passing or an agent answering. */
   async settle(): Promise<void> {
+    let before: number
     do {
-      this.#isAwake = false
+      before = this.#wakes
       this.scheduler.dispatch()
       await nextTurn()
-    } while (this.#isAwake)
+    } while (this.#wakes > before)
   }
 
   /** Ends the oldest running delivery and lets its consequences happen. */
@@ -213,7 +214,7 @@ export class Simulation {
         return Promise.resolve()
       },
       wake: () => {
-        this.#isAwake = true
+        this.#wakes += 1
       },
       info: (text) => {
         this.lines.push(text)

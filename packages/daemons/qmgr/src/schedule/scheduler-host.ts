@@ -21,9 +21,9 @@ export type DeliveryResult =
 
 /** An agent that has announced itself and waits for a request. */
 export interface ReadyAgent {
-  deliver(entry: Entry): Promise<DeliveryResult>
+  deliver: (entry: Entry) => Promise<DeliveryResult>
   /** There is nothing to deliver after all. */
-  close(): void
+  close: () => void
 }
 
 export interface SchedulerLimits {
@@ -39,23 +39,23 @@ export interface SchedulerLimits {
 export interface SchedulerHost {
   readonly clock: Clock
   readonly limits: SchedulerLimits
-  settingsFor(transportName: string): TransportSettings
+  settingsFor: (transportName: string) => TransportSettings
   /** The local part of an address without its extension. */
-  userOf(address: string): string
+  userOf: (address: string) => string
   /** Calls a delivery agent; undefined when there is none (already logged). */
-  callAgent(transportName: string): Promise<ReadyAgent | undefined>
+  callAgent: (transportName: string) => Promise<ReadyAgent | undefined>
   /** Reads more recipients of the message; ends with assign() and release(). */
-  readMore(message: ActiveMessage): void
+  readMore: (message: ActiveMessage) => void
   /** Nothing of the message is outstanding in memory. */
-  finished(message: ActiveMessage): void
+  finished: (message: ActiveMessage) => void
   /** Logs and records recipients that not even the retry service can take. */
-  deferDirectly(
+  deferDirectly: (
     message: ActiveMessage,
     recipients: readonly Recipient[],
     problem: Problem,
-  ): Promise<void>
+  ) => Promise<void>
   /** Something changed: dispatch() should run soon. */
-  wake(): void
-  info(text: string): void
-  warning(text: string): void
+  wake: () => void
+  info: (text: string) => void
+  warning: (text: string) => void
 }

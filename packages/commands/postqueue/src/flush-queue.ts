@@ -1,0 +1,70 @@
+/**
+ * flush-queue - asks for delivery now
+ *
+ * Everything: the queue manager forgets what it knows of dead destinations and time stamps, pickup(8)
+ * looks into maildrop. One message or one destination: flush(8) sees to it.
+ * Source: Postfix 3.7 postqueue(1).
+ */
+import { isValidAddressLiteral, isValidHostname } from '@posthorn/address/hostname'
+import type { MainConfig } from '@posthorn/config/main-config'
+import { log } from '@posthorn/log/log'
+import { errorReason } from '@posthorn/native/system-error'
+import { findQueueId } from '@posthorn/queue/queue-id'
+import { FLUSH_STATUS, sendFlushRequest, type FlushRequest } from '@posthorn/wire/flush-protocol'
+import { qmgrTrigger, trigger } from '@posthorn/wire/trigger'
+import { fail } from './fail.ts'
+
+const SYSTEM_DOWN = 'Cannot flush mail queue - mail system is down'
+
+export async function flushAll(config: MainConfig): Promise<void> {
+  const { forgetDead, ignoreTimeStamps, scanDeferred, scanIncoming, wakeUp } = qmgrTrigger
+  const whole = forgetDead + ignoreTimeStamps + scanDeferred + scanIncoming
+  const timeoutMs = config.seconds('trigger_timeout') * 1000
+  const services = [
+    [config.text('queue_service_name'), whole],
+    [config.text('pickup_service_name'), wakeUp],
+  ] as const
+  for (const [service, request] of services) {
+    try {
+      await trigger(`public/${service}`, request, timeoutMs)
+    } catch (error) {
+      log.warning(`unable to look up public/${service}: ${errorReason(error)}`)
+      fail(SYSTEM_DOWN)
+    }
+  }
+}
+
+export async function flushMessage(config: MainConfig, text: string): Promise<void> {
+  const queueId = findQueueId(text) ?? fail(`Cannot flush queue ID - invalid name: "${text}"`)
+  const status = await askFlush(config, { request: 'send_file', queueId })
+  if (status !== FLUSH_STATUS.ok) fail('Cannot flush mail queue - service unavailable')
+}
+
+export async function flushSite(config: MainConfig, site: string): Promise<void> {
+  if (!isValidHostname(site) && !isValidAddressLiteral(site)) {
+    fail(`Cannot flush mail queue - invalid destination: "${site}"`)
+  }
+  const status = await askFlush(config, { request: 'send_site', site })
+  switch (status) {
+    case FLUSH_STATUS.ok:
+      return
+    case FLUSH_STATUS.denied:
+      fail(`Flush service is not configured for destination "${site}"`)
+    case FLUSH_STATUS.bad:
+      fail(`Invalid request: "${site}"`)
+    default:
+      fail('Cannot flush mail queue - service unavailable')
+  }
+}
+
+async function askFlush(config: MainConfig, request: FlushRequest): Promise<number> {
+  const path = `public/${config.text('flush_service_name')}`
+  try {
+    return await sendFlushRequest(path, request, {
+      timeoutMs: config.seconds('ipc_timeout') * 1000,
+    })
+  } catch (error) {
+    log.warning(`connect to ${path}: ${errorReason(error)}`)
+    fail(SYSTEM_DOWN)
+  }
+}

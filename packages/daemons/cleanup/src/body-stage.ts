@@ -1,0 +1,195 @@
+/**
+ * body-stage - what follows the primary headers
+ *
+ * An ordinary body passes through as the records that came in, in whole runs (RecordInput.takeText); only lines with a
+ * stray CR or LF are written anew. Where something must be looked at (body checks, characters to strip, MIME parts) lines
+ * are taken one at a time. In MIME messages only the headers of parts and attached messages are: there too, `Name :`
+ * becomes `Name:`, and a Content-Transfer-Encoding of 8bit makes the message 8bit.
+ *
+ * Text that ends without a line end gets one.
+ *
+ * Source: Postfix 3.7 cleanup(8), body_checks(5).
+ */
+import { normalizeHeaderName } from '@posthorn/message/header-line'
+import type { HeaderSection, MimeScanner } from '@posthorn/message/mime-scanner'
+import { log } from '@posthorn/log/log'
+import { encodeRecord, RECORD } from '@posthorn/queue/record'
+import type { CleanupContext } from './cleanup-context.ts'
+import { encodeHeader } from './header-editor.ts'
+import type { Inspector } from './inspector.ts'
+import type { LineFilter } from './line-filter.ts'
+import type { Message } from './message.ts'
+import { noteEncoding } from './note-encoding.ts'
+import type { RecordInput } from './record-input.ts'
+import type { Stage, StepResult } from './stage.ts'
+
+export interface BodyParts {
+  /** Absent when no later line can matter to MIME. */
+  readonly mime: MimeScanner | undefined
+  readonly inspector: Inspector | undefined
+  readonly filter: LineFilter
+  readonly extracted: () => Stage
+}
+
+export class BodyStage implements Stage {
+  readonly #message: Message
+  readonly #context: CleanupContext
+  readonly #parts: BodyParts
+  /** Every line is looked at. */
+  readonly #isCareful: boolean
+  #isMidLine = false
+  /** The first line, when it came instead of the empty line. */
+  #inserted: string | undefined
+  /** A header of a part, lines separated by LF. */
+  #header = ''
+  #section: HeaderSection | undefined
+
+  constructor(message: Message, context: CleanupContext, parts: BodyParts) {
+    this.#message = message
+    this.#context = context
+    this.#parts = parts
+    this.#section = parts.mime?.section
+    this.#isCareful =
+      parts.inspector?.wantsBody === true ||
+      parts.filter.looksAtBody ||
+      context.settings.strict8BitBody
+  }
+
+  /** Text that stood where the empty line should be. */
+  insert(line: string): void {
+    this.#inserted = line
+  }
+
+  step(input: RecordInput): StepResult | Promise<StepResult> {
+    if (this.#inserted !== undefined) {
+      const line = this.#inserted
+      this.#inserted = undefined
+      return this.#line(line, RECORD.line, undefined) ?? 'again'
+    }
+    for (;;) {
+      this.#passThrough(input)
+      if (!input.next()) return 'more'
+      const { type } = input
+      if (type !== RECORD.line && type !== RECORD.part) {
+        input.back()
+        return this.#end(input)
+      }
+      const payload = input.payload()
+      const line = this.#parts.filter.body(this.#message, payload)
+      if (this.#message.isBroken) return 'again'
+      const waiting = this.#line(line, type, line === payload ? input.octets() : undefined)
+      if (waiting !== undefined) return waiting
+      if (this.#message.isBroken) return 'again'
+    }
+  }
+
+  #passThrough(input: RecordInput): void {
+    const { mime } = this.#parts
+    if (this.#isCareful || this.#section !== undefined) return
+    const text = input.takeText(this.#isMidLine, mime?.hasOpenBoundary === true)
+    if (text.octets === '') return
+    this.#message.writer.append(text.octets)
+    this.#isMidLine = text.isMidLine
+  }
+
+  /** @param octets the record, when it says just this */
+  #line(line: string, type: string, octets: string | undefined): Promise<StepResult> | undefined {
+    const { mime, inspector } = this.#parts
+    const beginsLine = !this.#isMidLine
+    this.#isMidLine = type === RECORD.part
+    if (mime !== undefined && beginsLine) {
+      const wasHeader = this.#header
+      const kind = mime.line(line)
+      const section = this.#section
+      this.#section = mime.section
+      if (kind === 'continuation') {
+        this.#header += `\n${line}`
+        return undefined
+      }
+      const ended = wasHeader === '' ? undefined : this.#endHeader(section)
+      if (kind === 'header') {
+        this.#header = line
+        return ended
+      }
+      if (kind === 'boundary' || kind === 'separator') inspector?.beginSegment()
+      if (ended !== undefined) {
+        return ended.then(async () => (await this.#text(line, type, octets)) ?? 'again')
+      }
+    } else if (this.#header !== '') {
+      this.#header += line // the rest of a long header line
+      return undefined
+    }
+    return this.#text(line, type, octets)
+  }
+
+  #text(line: string, type: string, octets: string | undefined): Promise<StepResult> | undefined {
+    const { inspector } = this.#parts
+    if (this.#context.settings.strict8BitBody) this.#refuse8Bit(line)
+    if (inspector?.wantsBody === true) return this.#inspect(inspector, line, type)
+    this.#message.writer.append(octets ?? encodeRecord(type, line))
+    return undefined
+  }
+
+  async #inspect(inspector: Inspector, line: string, type: string): Promise<StepResult> {
+    const verdict = await inspector.body(line)
+    if (this.#message.isBroken) return 'again'
+    const { writer } = this.#message
+    if (verdict.before !== undefined) writer.append(encodeRecord(RECORD.line, verdict.before))
+    if (verdict.text !== undefined) writer.append(encodeRecord(type, verdict.text))
+    return 'again'
+  }
+
+  #refuse8Bit(line: string): void {
+    const encoding = this.#parts.mime?.encoding ?? this.#message.encoding
+    if (encoding === '8bit' || encoding === 'binary' || !/[\x80-\xff]/.test(line)) return
+    this.#parts.inspector?.rejectMime('improper use of 8-bit data in message body', line)
+  }
+
+  /** The header of a part, or of an attached message. */
+  #endHeader(section: HeaderSection | undefined): Promise<StepResult> | undefined {
+    const text = normalizeHeaderName(this.#header)
+    const { inspector } = this.#parts
+    this.#header = ''
+    if (inspector?.wantsHeaders !== true) {
+      this.#writeHeader(text)
+      return undefined
+    }
+    return inspector.header(section ?? 'nested', text).then((verdict) => {
+      if (this.#message.isBroken) return 'again'
+      if (verdict.before !== undefined) this.#writeHeader(verdict.before)
+      if (verdict.text !== undefined) this.#writeHeader(verdict.text)
+      return 'again'
+    })
+  }
+
+  #writeHeader(text: string): void {
+    noteEncoding(this.#message, this.#context.settings, text)
+    this.#message.writer.append(encodeHeader(text))
+  }
+
+  #end(input: RecordInput): StepResult | Promise<StepResult> {
+    if (this.#header !== '') {
+      const waiting = this.#endHeader(this.#section)
+      if (waiting !== undefined) return waiting
+    }
+    if (this.#isMidLine) {
+      this.#isMidLine = false
+      this.#message.writer.append(encodeRecord(RECORD.line))
+    }
+    input.next()
+    const { type } = input
+    if (type === RECORD.extracted) {
+      this.#message.endContent()
+      return this.#parts.extracted()
+    }
+    const text =
+      type === RECORD.pointer || type === RECORD.padding
+        ? `record type ${type.charCodeAt(0)} not allowed - discarding this message`
+        : `message rejected: unexpected record type ${type.charCodeAt(0)} in message content`
+    log.warning(`${this.#message.id}: ${text}`)
+    this.#message.fail('bad')
+    input.back()
+    return 'again'
+  }
+}
+

@@ -1,0 +1,189 @@
+/**
+ * header-editor - what happens to each primary header
+ *
+ *   inspected (header_checks)  ->  dropped (message_drop_headers)  ->  looked at  ->  addresses rewritten  ->  written
+ *
+ * Looked at: Message-Id is logged, Received counted against hop loops, Content-* remembered for the body, and which
+ * headers were there so that missing ones can be added. Addresses are rewritten for local clients, and for others if
+ * remote_header_rewrite_domain says how.
+ *
+ * Source: Postfix 3.7 cleanup(8); RFC 5322 3.6.
+ */
+import { isAscii } from '@posthorn/address/split-address'
+import { findHeaderClass, type HeaderClass } from '@posthorn/message/header-class'
+import { MimeScanner } from '@posthorn/message/mime-scanner'
+import { parseContentType } from '@posthorn/message/mime-type'
+import { log } from '@posthorn/log/log'
+import { encodeRecord, RECORD } from '@posthorn/queue/record'
+import type { CleanupContext } from './cleanup-context.ts'
+import { rewriteHeader } from './header-addresses.ts'
+import type { Inspector } from './inspector.ts'
+import type { Message } from './message.ts'
+import { missingHeaders } from './missing-headers.ts'
+import { noteEncoding } from './note-encoding.ts'
+
+export class HeaderEditor {
+  readonly inspector: Inspector | undefined
+  readonly #message: Message
+  readonly #context: CleanupContext
+  /** Names, in lower case, of headers that were seen and not dropped. */
+  readonly #seen = new Set<string>()
+  readonly #rule: 'local' | 'remote' | undefined
+  #hops = 0
+  #isResent = false
+  /** Content-* headers, for the MIME scanner. */
+  #mimeHeaders: string[] = []
+  #isComposite = false
+
+  constructor(message: Message, context: CleanupContext, inspector: Inspector | undefined) {
+    this.#message = message
+    this.#context = context
+    this.inspector = inspector
+    const { remoteRewriteDomain } = context.settings
+    const isLocal = message.rewriteContext === 'local'
+    this.#rule = isLocal ? 'local' : remoteRewriteDomain === '' ? undefined : 'remote'
+  }
+
+  /** For the body; undefined when it has no parts. */
+  get mime(): MimeScanner | undefined {
+    if (!this.#isComposite || !this.#context.settings.usesMime) return undefined
+    const { mimeNestingLimit, boundaryLimit, headerSizeLimit } = this.#context.settings
+    const scanner = new MimeScanner({
+      nestingLimit: mimeNestingLimit,
+      boundaryLimit,
+      headerLimit: headerSizeLimit,
+    })
+    for (const header of this.#mimeHeaders) {
+      for (const line of header.split('\n')) scanner.line(line)
+    }
+    scanner.line('')
+    return scanner
+  }
+
+  /**
+   * @param text a logical header, lines separated by LF
+   * @param octets the records that say the same; undefined when they must be made
+   */
+  header(text: string, octets: string | undefined): Promise<void> | undefined {
+    if (this.inspector?.wantsHeaders !== true) return this.#accept(text, octets)
+    return this.#inspect(this.inspector, text, octets)
+  }
+
+  async #inspect(inspector: Inspector, text: string, octets: string | undefined): Promise<void> {
+    const verdict = await inspector.header('primary', text)
+    if (this.#message.isBroken) return
+    if (verdict.before !== undefined) this.#write(verdict.before)
+    if (verdict.text === undefined) return
+    await this.#accept(verdict.text, verdict.text === text ? octets : undefined)
+  }
+
+  #accept(text: string, octets: string | undefined): Promise<void> | undefined {
+    const colon = text.indexOf(':')
+    const name = text.slice(0, colon).toLowerCase()
+    const kind = findHeaderClass(name)
+    if (kind?.isResent === true) this.#isResent = true
+    if (this.#context.settings.dropHeaders.has(name)) return undefined
+    if (kind !== undefined || name === 'received' || name === 'date' || name === 'message-id') {
+      this.#seen.add(name)
+      this.#note(name, text.slice(colon + 1))
+      if (this.#message.isBroken) return undefined
+      if (kind?.addresses !== undefined && this.#rule !== undefined) {
+        return this.#rewrite(kind, this.#rule, text, octets)
+      }
+    }
+    this.#write(text, octets)
+    return undefined
+  }
+
+  #note(name: string, value: string): void {
+    const message = this.#message
+    switch (name) {
+      case 'message-id':
+      case 'resent-message-id':
+        log.info(`${message.id}: ${name}=${value.trim()}`)
+        return
+      case 'received':
+        this.#hops++
+        if (this.#hops === this.#context.settings.hopLimit) {
+          log.warning(`${message.id}: message rejected: hopcount exceeded`)
+          message.fail('hops')
+        }
+        return
+      case 'content-type': {
+        const { type } = parseContentType(value)
+        this.#isComposite = type === 'multipart' || type === 'message'
+        this.#mimeHeaders.push(`Content-Type:${value}`)
+        return
+      }
+      case 'content-transfer-encoding':
+        this.#mimeHeaders.push(`Content-Transfer-Encoding:${value}`)
+        noteEncoding(message, this.#context.settings, `${name}:${value}`)
+        return
+      default:
+    }
+  }
+
+  #rewrite(
+    kind: HeaderClass,
+    rule: 'local' | 'remote',
+    text: string,
+    octets: string | undefined,
+  ): Promise<void> | undefined {
+    const mapped =
+      kind.addresses === 'sender' ? ('header_sender' as const) : ('header_recipient' as const)
+    const result = rewriteHeader(this.#message, this.#context, { text, rule, mapped })
+    if (typeof result === 'string') {
+      this.#write(result, result === text ? octets : undefined)
+      return undefined
+    }
+    return result.then((rewritten) => {
+      this.#write(rewritten, rewritten === text ? octets : undefined)
+    })
+  }
+
+  #write(text: string, octets?: string): void {
+    const { writer } = this.#message
+    if (!isAscii(text)) this.#noteBeyondAscii(text)
+    writer.append(octets ?? encodeHeader(text))
+  }
+
+  #noteBeyondAscii(text: string): void {
+    if (this.#context.settings.utf8Enabled) this.#message.noteUtf8('header')
+    if (this.#context.settings.strict7BitHeaders) {
+      this.inspector?.rejectMime('improper use of 8-bit data in message header', text)
+    }
+  }
+
+  /** Called once, behind the last header. */
+  endOfHeaders(): Promise<void> | undefined {
+    const message = this.#message
+    if (message.isBroken) return undefined
+    if (this.#hops === 0) {
+      log.warning(`${message.id}: message rejected: no Received: header`)
+      message.fail('bad')
+      return undefined
+    }
+    const { settings } = this.#context
+    if (message.rewriteContext === 'local' || settings.alwaysAddMissingHeaders) {
+      for (const header of missingHeaders(message, settings, this.#seen, this.#isResent)) {
+        this.#write(header)
+        const id = /^((?:resent-)?message-id): (.*)/i.exec(header)
+        if (id === null) continue
+        const name = (id[1] ?? '').toLowerCase()
+        this.#seen.add(name)
+        log.info(`${message.id}: ${name}=${id[2] ?? ''}`)
+      }
+    }
+    if (!this.#seen.has('message-id')) log.info(`${message.id}: message-id=<>`)
+    return undefined
+  }
+}
+
+/** Records of a logical header; a continuation line begins with a blank or gets a tab. */
+export function encodeHeader(text: string): string {
+  if (!text.includes('\n')) return encodeRecord(RECORD.line, text)
+  return text
+    .split('\n')
+    .map((line, at) => encodeRecord(RECORD.line, at === 0 || /^[ \t]/.test(line) ? line : `\t${line}`))
+    .join('')
+}

@@ -1,0 +1,153 @@
+/**
+ * message - one message on its way into the queue: its file, and what the stages learn about it
+ *
+ * The stages take turns: envelope, headers, body, extracted records. A failure sets bits in `status`; a message that is
+ * broken is only read to its end. With the BOUNCE flag a message that is complete but unwanted (content, hops) is not
+ * broken: all of it is stored, so that it can be returned to its sender.
+ *
+ * Source: Postfix 3.7 cleanup(8).
+ */
+import { encodeRecord, RECORD } from '@posthorn/queue/record'
+import { SIZE_FLAG_MIXED, SIZE_RECORD_OCTETS, encodeSizeRecord } from '@posthorn/queue/size-record'
+import type { QueueFileWriter } from '@posthorn/queue/queue-file-writer'
+import type { QueueTime } from '@posthorn/queue/queue-id'
+import { SMTPUTF8_FLAGS, type Recipient } from '@posthorn/wire/attr-groups'
+import { CLEANUP_FLAGS, CLEANUP_STATUS } from '@posthorn/wire/cleanup-protocol'
+import { DuplicateFilter } from './duplicate-filter.ts'
+
+/** After these nothing can be returned: the file is not complete. */
+const INCOMPLETE =
+  CLEANUP_STATUS.bad | CLEANUP_STATUS.write | CLEANUP_STATUS.size | CLEANUP_STATUS.defer
+
+const ZERO_SIZE = encodeSizeRecord({
+  dataSize: 0,
+  dataOffset: 0,
+  recipientCount: 0,
+  flags: 0,
+  contentLength: 0,
+  smtputf8: 0,
+})
+
+export class Message {
+  readonly writer: QueueFileWriter
+  /** CLEANUP_FLAGS as the client sent them; hold and discard may be added. */
+  flags: number
+  /** CLEANUP_STATUS bits; 0 = so far it is fine. */
+  status = 0
+  /** For the client, with an enhanced status code in front. */
+  reason = ''
+  /** PASS in header_checks: no more inspection. */
+  isChecked = false
+
+  arrival: QueueTime | undefined
+  sender: string | undefined
+  fullName: string | undefined
+  rewriteContext: 'local' | 'remote' = 'local'
+  /** Named attributes of the envelope, except those about one recipient. */
+  readonly attributes = new Map<string, string>()
+  envelopeId = ''
+  returnFlags = 0
+  hasWarnTime = false
+
+  /** The last one in the envelope, for log lines. */
+  lastRecipient: string | undefined
+  recipientCount = 0
+  /** All that were written, if the message may have to be bounced. */
+  readonly recipients: Recipient[] = []
+  /** Recipients have been written in this segment of the file. */
+  hasRecipientsHere = false
+  sizeFlags = 0
+  /** SMTPUTF8_FLAGS: field 6 of the size record. */
+  smtputf8: number
+
+  dataOffset = 0
+  dataSize = 0
+  encoding: '7bit' | '8bit' | string = ''
+  /** Results of header and body checks. */
+  filter: string | undefined
+  redirect: string | undefined
+  readonly bcc: string[] = []
+
+  /** Of recipients, in both segments. */
+  readonly duplicates: DuplicateFilter
+
+  constructor(writer: QueueFileWriter, flags: number, duplicateLimit: number) {
+    this.writer = writer
+    this.flags = flags
+    this.duplicates = new DuplicateFilter(duplicateLimit)
+    this.smtputf8 = this.has('smtpUtf8') ? SMTPUTF8_FLAGS.requested : 0
+    writer.append(ZERO_SIZE)
+  }
+
+  get id(): string {
+    return this.writer.id
+  }
+
+  has(flag: keyof typeof CLEANUP_FLAGS): boolean {
+    return (this.flags & CLEANUP_FLAGS[flag]) !== 0
+  }
+
+  /** Nothing more of it is looked at, nothing more is written. */
+  get isBroken(): boolean {
+    const fatal = this.has('bounce') ? this.status & INCOMPLETE : this.status
+    return fatal !== 0 || this.has('discard')
+  }
+
+  /** All of it is there, but it cannot be accepted: it goes back to its sender, if the client wants that. */
+  get isReturnable(): boolean {
+    const never = INCOMPLETE & ~CLEANUP_STATUS.size
+    return this.has('bounce') && (this.status & (never | CLEANUP_STATUS.recipients)) === 0
+  }
+
+  fail(status: keyof typeof CLEANUP_STATUS, reason = ''): void {
+    this.status |= CLEANUP_STATUS[status]
+    if (this.reason === '') this.reason = reason
+  }
+
+  /** A record that is not about one recipient. */
+  write(type: string, payload = ''): void {
+    this.writeOctets(encodeRecord(type, payload))
+  }
+
+  /** The same, encoded. */
+  writeOctets(octets: string): void {
+    // qmgr(8) must then look through the whole envelope before it starts to deliver.
+    if (this.hasRecipientsHere) this.sizeFlags |= SIZE_FLAG_MIXED
+    this.writer.append(octets)
+  }
+
+  beginContent(): void {
+    this.writer.append(encodeRecord(RECORD.message))
+    this.dataOffset = this.writer.position
+  }
+
+  endContent(): void {
+    this.dataSize = this.writer.position - this.dataOffset
+    this.writer.append(encodeRecord(RECORD.extracted))
+    this.hasRecipientsHere = false
+  }
+
+  /** Puts the truth over the zeros at the beginning of the file. */
+  writeSize(): void {
+    const size = encodeSizeRecord({
+      dataSize: this.dataSize,
+      dataOffset: this.dataOffset,
+      recipientCount: this.recipientCount,
+      flags: this.sizeFlags,
+      contentLength: this.dataSize,
+      smtputf8: this.smtputf8,
+    })
+    if (size.length === SIZE_RECORD_OCTETS) this.writer.overwrite(0, size)
+    else this.fail('write')
+  }
+
+  /** Text beyond ASCII was found: with autodetection the message needs SMTPUTF8 from here on. */
+  noteUtf8(where: 'header' | 'sender' | 'recipient'): void {
+    if (where !== 'recipient') this.smtputf8 |= SMTPUTF8_FLAGS[where]
+    if (this.has('autoUtf8')) this.smtputf8 |= SMTPUTF8_FLAGS.requested
+  }
+
+  get wantsSmtpUtf8(): boolean {
+    return (this.smtputf8 & SMTPUTF8_FLAGS.requested) !== 0
+  }
+}

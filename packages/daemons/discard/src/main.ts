@@ -1,0 +1,21 @@
+/**
+ * discard(8) - the delivery agent that throws mail away
+ *
+ * Serves: delivery requests on private/discard.
+ * Trusts: the queue manager.
+ * Needs:  nothing. Runs unprivileged, may run chrooted.
+ * Source: Postfix 3.7 discard(8).
+ */
+import { runService } from '@posthorn/daemon/run-service'
+import { serveDeliveries } from '@posthorn/delivery/delivery-agent'
+import { createDeliveryContext } from '@posthorn/delivery/delivery-context'
+import { discardAgent } from './discard-agent.ts'
+
+runService({
+  program: 'discard',
+  kind: 'single',
+  start({ config }) {
+    const context = createDeliveryContext(config)
+    return { serve: async (stream) => serveDeliveries(stream, discardAgent, context) }
+  },
+})

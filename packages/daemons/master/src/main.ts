@@ -1,0 +1,69 @@
+#!/usr/bin/env node
+/**
+ * master(8) - opens every socket, and starts the daemons that serve them
+ *
+ * Reads main.cf and master.cf; never touches a connection's octets. Runs as root, or rootless as mail_owner.
+ * Ends:   by TERM and the like, with its process group; with one `fatal:` line when it cannot start.
+ * Source: Postfix 3.7 master(8); ipc.md 5.
+ */
+import { ConfigError } from '@posthorn/config/config-error'
+import { MainConfig } from '@posthorn/config/main-config'
+import { checkStartup } from '@posthorn/config/startup-checks'
+import { fatal, log, openLog, panic } from '@posthorn/log/log'
+import { errorReason } from '@posthorn/native/system-error'
+import { detach, isInBackground, startInBackground, tellReady } from './background.ts'
+import { Identity } from './identity.ts'
+import { isLockHeld } from './lock-file.ts'
+import { Master, MASTER_LOCK } from './master.ts'
+import { parseMasterOptions, UsageError, type MasterOptions } from './master-options.ts'
+
+function loadConfig(options: MasterOptions): MainConfig {
+  const directory = options.configDirectory
+  const config = MainConfig.load({
+    program: 'master',
+    ...(directory === undefined ? {} : { directory }),
+  })
+  process.env['MAIL_CONFIG'] = config.directory
+  process.env['MAIL_LOGTAG'] = config.text('syslog_name')
+  return config
+}
+
+async function run(): Promise<void> {
+  process.umask(0o077)
+  openLog({ program: 'master', stderr: true })
+  const options = parseMasterOptions(process.argv.slice(2), process.env)
+  if (options.isTest) {
+    const config = loadConfig(options)
+    process.chdir(config.text('queue_directory'))
+    process.exitCode = isLockHeld(MASTER_LOCK) ? 1 : 0
+    return
+  }
+  if (options.waits && !isInBackground()) {
+    if (await startInBackground()) return
+    fatal('daemon initialization failure -- see logs for details')
+  }
+  const config = loadConfig(options)
+  const identity = Identity.of(config)
+  detach(options)
+  openLog({
+    program: 'master',
+    config,
+    isDaemon: true,
+    isVerbose: options.isVerbose,
+    stderr: options.staysAttached,
+  })
+  const warnings = identity.isRootless ? config.warnings : [...config.warnings, ...checkStartup(config)]
+  for (const warning of warnings) log.warning(warning)
+  process.chdir(config.text('queue_directory'))
+  await Master.start(config, options, identity)
+  tellReady()
+}
+
+process.on('uncaughtException', (error) => {
+  panic(`master: ${error.stack ?? error.message}`)
+})
+run().catch((error: unknown) => {
+  if (error instanceof ConfigError) for (const warning of error.warnings) log.warning(warning)
+  const isOurs = error instanceof ConfigError || error instanceof UsageError
+  fatal(isOurs ? error.message : errorReason(error))
+})

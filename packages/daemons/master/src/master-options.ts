@@ -1,0 +1,65 @@
+/**
+ * master-options - the command line of master(8)
+ *
+ * Source: Postfix 3.7 master(8); ipc.md 5.1.
+ */
+import { parseOptions } from '@posthorn/config/getopt'
+
+export interface MasterOptions {
+  /** -c: also exported as MAIL_CONFIG. */
+  readonly configDirectory: string | undefined
+  /** -d: keeps the terminal and standard descriptors, for children too. */
+  readonly staysAttached: boolean
+  /** -e: ends after that time; 0 = never. */
+  readonly exitSeconds: number
+  /** -i: runs as process 1, which is no group leader and keeps standard output. */
+  readonly isInit: boolean
+  /** -s: keeps standard output. */
+  readonly keepsOutput: boolean
+  /** -t: only tells whether a master holds the lock. */
+  readonly isTest: boolean
+  readonly isVerbose: boolean
+  /** -w: returns when the real master, in the background, is ready. */
+  readonly waits: boolean
+}
+
+/** The command line is not one of master's; the message is the usage line. */
+export class UsageError extends SyntaxError {
+  readonly code = 'POSTHORN_USAGE'
+}
+
+const USAGE =
+  'usage: master [-c config_dir] [-D (debug)] [-d (do not detach from terminal)] [-e exit_time] [-i (init)] ' +
+  '[-s (keep stdout)] [-t (test)] [-v] [-w (wait for initialization)]'
+
+/** @throws {UsageError} */
+export function parseMasterOptions(
+  argv: readonly string[],
+  environment: Readonly<Record<string, string | undefined>> = {},
+  pid = process.pid,
+): MasterOptions {
+  const values = new Map<string, string>()
+  try {
+    const { options, operands } = parseOptions(argv, 'c:Dde:istvw')
+    if (operands.length > 0) throw new UsageError(USAGE)
+    for (const { letter, value } of options) values.set(letter, value)
+  } catch (error) {
+    throw new UsageError(USAGE, { cause: error })
+  }
+  const exitTime = values.get('e') ?? '0'
+  if (!/^\d{1,9}$/.test(exitTime)) throw new UsageError(USAGE)
+  const has = (letter: string): boolean => values.has(letter)
+  if (has('i') && (has('D') || has('d') || has('w'))) throw new UsageError(USAGE)
+  if (has('t') && has('w')) throw new UsageError(USAGE)
+  if (has('i') && pid !== 1) throw new UsageError('-i is allowed only for PID 1 process')
+  return {
+    configDirectory: values.get('c'),
+    staysAttached: has('d'),
+    exitSeconds: Number(exitTime),
+    isInit: has('i'),
+    keepsOutput: has('s') || has('i'),
+    isTest: has('t'),
+    isVerbose: has('v') || environment['MAIL_VERBOSE'] !== undefined,
+    waits: has('w'),
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * master - the life of the master process: start, reload, end
+ *
+ * Holds two locks for its life, so there is one master for a queue directory and a data directory. What a reload finds wrong is
+ * logged, and the configuration before stays in force (Postfix 3.7 would end). When master ends by a signal it takes its
+ * process group along; when it is killed, its processes see the end of descriptor 5 and leave when they are idle.
+ *
+ * Source: Postfix 3.7 master(8); ipc.md 5.1, 5.9, 5.10, 5.12; log lines as in logging.md 5.
+ */
+import { availableParallelism, constants } from 'node:os'
+import { isDeepStrictEqual } from 'node:util'
+import { ConfigError } from '@posthorn/config/config-error'
+import { filteredEnvironment } from '@posthorn/config/environment'
+import { MainConfig } from '@posthorn/config/main-config'
+import { flushLog, log, openLog } from '@posthorn/log/log'
+import { pipePair } from '@posthorn/native/socket'
+import { startWatchdog } from '@posthorn/native/watchdog'
+import { readNetworkSettings, type NetworkSettings } from './inet-endpoint.ts'
+import { takeLockFile } from './lock-file.ts'
+import { ServiceRegistry } from './service-registry.ts'
+import type { Identity } from './identity.ts'
+import type { MasterOptions } from './master-options.ts'
+import type { ServiceSurroundings } from './service.ts'
+
+const WATCHDOG_SECONDS = 1000
+export const MASTER_LOCK = 'pid/master.pid'
+
+export class Master {
+  readonly #options: MasterOptions
+  readonly #queueDirectory: string
+  readonly #network: NetworkSettings
+  readonly #registry: ServiceRegistry
+  readonly #flow = pipePair()
+  #config: MainConfig
+  #generation = 0
+  #reloading: Promise<void> = Promise.resolve()
+
+  private constructor(config: MainConfig, options: MasterOptions, identity: Identity) {
+    this.#config = config
+    this.#options = options
+    this.#queueDirectory = config.text('queue_directory')
+    this.#network = readNetworkSettings(config)
+    this.#registry = new ServiceRegistry(this.#network, identity)
+  }
+
+  /**
+   * Resolves when every listener is there. The working directory is the queue directory.
+   * @throws {ConfigError} another master runs, or the configuration is wrong
+   */
+  static async start(
+    config: MainConfig,
+    options: MasterOptions,
+    identity: Identity,
+  ): Promise<Master> {
+    takeLockFile(MASTER_LOCK)
+    identity.asMailOwner(() => {
+      takeLockFile(`${config.text('data_directory')}/master.lock`)
+    })
+    const master = new Master(config, options, identity)
+    await master.#registry.apply(config, master.#surroundings())
+    master.#handleSignals()
+    startWatchdog(WATCHDOG_SECONDS)
+    setInterval(() => undefined, 0x7fffffff) // a master without services waits for a reload
+    if (options.exitSeconds > 0) master.#exitAfter(options.exitSeconds)
+    log.info(`daemon started -- ${about(config)}`)
+    return master
+  }
+
+  #surroundings(): ServiceSurroundings {
+    const config = this.#config
+    const { staysAttached, keepsOutput, isVerbose } = this.#options
+    return {
+      daemonDirectory: config.text('daemon_directory'),
+      environment: this.#childEnvironment(),
+      throttleSeconds: config.seconds('service_throttle_time'),
+      workers: config.integer('service_worker_limit') || availableParallelism(),
+      staysAttached,
+      keepsOutput,
+      isVerbose,
+      flow: this.#flow,
+      nextGeneration: () => {
+        this.#generation = (this.#generation + 1) % 0x1_0000_0000
+        return this.#generation
+      },
+    }
+  }
+
+  #childEnvironment(): Record<string, string> {
+    return {
+      ...filteredEnvironment(this.#config, 'import_environment'),
+      MAIL_CONFIG: this.#config.directory,
+      MAIL_LOGTAG: this.#config.text('syslog_name'),
+    }
+  }
+
+  #handleSignals(): void {
+    process.on('SIGHUP', () => {
+      this.#reloading = this.#reloading.then(async () => this.#reload())
+    })
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
+      process.on(signal, () => {
+        this.#die(signal)
+      })
+    }
+  }
+
+  #exitAfter(seconds: number): void {
+    setTimeout(
+      () => {
+        log.info('master exit time has arrived')
+        flushLog()
+        // eslint-disable-next-line n/no-process-exit -- -e: children leave when they are idle
+        process.exit(0)
+      },
+      Math.min(seconds * 1000, 0x7fffffff),
+    )
+  }
+
+  async #reload(): Promise<void> {
+    const before = this.#config
+    try {
+      const config = MainConfig.load({ directory: before.directory, program: 'master' })
+      openLog({ program: 'master', config, isDaemon: true, isVerbose: this.#options.isVerbose })
+      log.info(`reload -- ${about(config)}`)
+      for (const warning of config.warnings) log.warning(warning)
+      this.#warnOfFixed(config)
+      this.#config = config
+      await this.#registry.apply(config, this.#surroundings())
+    } catch (error) {
+      this.#config = before
+      if (error instanceof ConfigError) for (const warning of error.warnings) log.warning(warning)
+      const text = error instanceof ConfigError ? error.message : String(error)
+      log.error(`${text} -- keeping the configuration of before`)
+    }
+  }
+
+  /** What takes a restart. */
+  #warnOfFixed(config: MainConfig): void {
+    const network = readNetworkSettings(config)
+    if (config.text('queue_directory') !== this.#queueDirectory) {
+      log.warning('ignoring queue_directory parameter value change')
+    }
+    if (network.protocols !== this.#network.protocols) {
+      log.warning('ignoring inet_protocols parameter value change')
+      log.warning(`old value: "${this.#network.protocols}", new value: "${network.protocols}"`)
+      log.warning('to change inet_protocols, stop and start Postfix')
+    }
+    if (isDeepStrictEqual(network.interfaces, this.#network.interfaces)) return
+    for (const { spec } of this.#registry.services) {
+      if (spec.entry.type !== 'inet' || spec.fullName.startsWith('[')) continue
+      log.warning(`service ${spec.entry.service}: ignoring inet_interfaces change`)
+      log.warning('to change inet_interfaces, stop and start Postfix')
+    }
+  }
+
+  /** Takes the process group along, then dies by the same signal. */
+  #die(signal: 'SIGTERM' | 'SIGINT' | 'SIGQUIT'): void {
+    process.removeAllListeners(signal)
+    process.on('SIGTERM', () => undefined) // our own, to the group
+    if (this.#options.staysAttached || this.#options.isInit || !terminateGroup()) {
+      for (const service of this.#registry.services) service.terminate()
+    }
+    log.info(`terminating on signal ${constants.signals[signal]}`)
+    flushLog()
+    // eslint-disable-next-line n/no-process-exit -- process 1 has no signal to die by
+    if (this.#options.isInit) process.exit(0)
+    process.removeAllListeners('SIGTERM')
+    process.kill(process.pid, signal)
+  }
+}
+
+function about(config: MainConfig): string {
+  return `version ${config.text('mail_version')}, configuration ${config.directory}`
+}
+
+/** False: this process leads no group. */
+function terminateGroup(): boolean {
+  try {
+    process.kill(-process.pid, 'SIGTERM')
+    return true
+  } catch {
+    return false
+  }
+}

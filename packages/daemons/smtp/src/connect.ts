@@ -1,0 +1,97 @@
+/**
+ * connect - a connection to one address of a server
+ *
+ * From smtp_bind_address where set, else from the only address that inet_interfaces allows, so that the world sees
+ * the address that the administrator meant. Source: Postfix 3.7; smtp-client.md 6.
+ */
+import { isIPv4, isIPv6 } from 'node:net'
+import { log } from '@posthorn/log/log'
+import type { SocketAddress } from '@posthorn/native/socket'
+import { SystemError } from '@posthorn/native/system-error'
+import { connectStream, StreamTimeoutError, type ByteStream } from '@posthorn/stream/byte-stream'
+import type { ClientOptions } from './client-options.ts'
+import { localFailure, type Failure } from './failure.ts'
+import { describeEndpoint, isIpv6, type ServerHost } from './server-host.ts'
+
+export type Connection = { kind: 'connected'; stream: ByteStream } | { kind: 'failed'; failure: Failure }
+
+/** @throws {Error} the parameter is no address */
+function configuredBind(options: ClientOptions, forIpv6: boolean): string | undefined {
+  const value = forIpv6 ? options.bindAddress6 : options.bindAddress
+  if (value === '') return undefined
+  const address = value.replace(/^\[(?:ipv6:)?(.*)\]$/i, '$1')
+  if (forIpv6 ? isIPv6(address) : isIPv4(address)) return address
+  const name = `${options.protocol}_bind_address${forIpv6 ? '6' : ''}`
+  throw new Error(`smtp_connect_addr: bad ${name} parameter: ${value}`)
+}
+
+function onlyInterface(interfaces: ReadonlySet<string>, forIpv6: boolean): string | undefined {
+  const family = [...interfaces].filter((address) => address.includes(':') === forIpv6)
+  const [only] = family
+  if (only === undefined || family.length > 1) return undefined
+  return only === '::1' || only.startsWith('127.') ? undefined : only
+}
+
+function socketAddress(address: string, port: number): SocketAddress {
+  return { family: address.includes(':') ? 'inet6' : 'inet', address, port }
+}
+
+/** `interfaces`: inet_interfaces, as addresses. Failures are logged as they happen. */
+export async function connectHost(
+  host: ServerHost,
+  options: ClientOptions,
+  interfaces: ReadonlySet<string>,
+): Promise<Connection> {
+  const forIpv6 = isIpv6(host)
+  const configured = configuredBind(options, forIpv6)
+  const bind = configured ?? onlyInterface(interfaces, forIpv6)
+  const target = socketAddress(host.address, host.port)
+  const timeoutMs = options.timeouts.connectMs
+  try {
+    if (bind === undefined) {
+      return { kind: 'connected', stream: await connectStream(target, { timeoutMs }) }
+    }
+    const from = socketAddress(bind, 0)
+    return { kind: 'connected', stream: await connectStream(target, { timeoutMs, bind: from }) }
+  } catch (error) {
+    if (error instanceof SystemError && error.syscall === 'bind' && bind !== undefined) {
+      log.warning(`smtp_connect_addr: bind ${bind}: ${error.reason}`)
+      if (options.enforcesBind && configured !== undefined) {
+        return { kind: 'failed', failure: localFailure('4.4.0', 'server configuration error') }
+      }
+      return connectHost(host, { ...options, bindAddress: '', bindAddress6: '' }, new Set())
+    }
+    const failure = connectFailure(host, error)
+    log.info(failure.reason)
+    return { kind: 'failed', failure }
+  }
+}
+
+/** LMTP over a Unix socket. */
+export async function connectPath(host: ServerHost, options: ClientOptions): Promise<Connection> {
+  try {
+    const stream = await connectStream(
+      { family: 'unix', path: host.address },
+      { timeoutMs: options.timeouts.connectMs },
+    )
+    return { kind: 'connected', stream }
+  } catch (error) {
+    if (error instanceof SystemError && error.code === 'ENAMETOOLONG') {
+      log.warning(`unix-domain name too long: ${host.address}`)
+      return { kind: 'failed', failure: localFailure('4.3.5', 'Server configuration error') }
+    }
+    return { kind: 'failed', failure: connectFailure(host, error) }
+  }
+}
+
+/** @throws the error itself when it is not the connection's */
+function connectFailure(host: ServerHost, error: unknown): Failure {
+  const text =
+    error instanceof StreamTimeoutError
+      ? 'Connection timed out'
+      : error instanceof SystemError
+        ? error.reason
+        : undefined
+  if (text === undefined) throw error
+  return localFailure('4.4.1', `connect to ${describeEndpoint(host)}: ${text}`)
+}

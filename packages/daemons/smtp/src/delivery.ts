@@ -1,0 +1,132 @@
+/**
+ * delivery - one request on its way through hosts and sessions
+ *
+ * Decides what a failure means (smtp-client.md 15): while there is another host to try, soft failures keep the
+ * recipients for it; at the last one, and for hard failures anywhere, they are deferred or bounced.
+ *
+ *   recipient  unmarked --> kept     another host is tried; unmarked again in the next session
+ *                       --> dropped  sent, deferred or bounced, and logged
+ *
+ * Source: Postfix 3.7; smtp-client.md 1, 15, 17.
+ */
+import { log } from '@posthorn/log/log'
+import type { DeliveryJob } from '@posthorn/delivery/delivery-job'
+import { toDsnFields, type DeliveryStatus } from '@posthorn/delivery/delivery-status'
+import { NOTIFY_FLAGS } from '@posthorn/wire/attr-groups'
+import type { HopStatus, Recipient } from '@posthorn/wire/delivery-request'
+import { isHard, type Failure } from './failure.ts'
+import type { Session } from './session.ts'
+
+export class Delivery {
+  readonly job: DeliveryJob
+  /** No other host follows: every failure is final. */
+  isFinalServer = false
+  /** The session in progress: `relay=` of what is logged. */
+  session: Session | undefined
+  /** For recipients that are left after the last host. */
+  lastFailure: Failure | undefined
+  /** For the queue manager: the destination is out of reach. */
+  hopStatus: HopStatus | undefined
+  /** A session of this request took its normal course: the destination is in reach. */
+  hasCompletedSession = false
+  /** A line was broken, and that was logged. */
+  hasLoggedBrokenLine = false
+  #left: readonly Recipient[]
+  readonly #kept = new Set<Recipient>()
+  readonly #dropped = new Set<Recipient>()
+
+  constructor(job: DeliveryJob) {
+    this.job = job
+    this.#left = job.recipients
+  }
+
+  get queueId(): string {
+    return this.job.request.queueId
+  }
+
+  /** Those to try in the next session; unchanged during one. */
+  get recipientsLeft(): readonly Recipient[] {
+    return this.#left
+  }
+
+  /** Without a fate in this session so far. */
+  unmarked(): readonly Recipient[] {
+    return this.#left.filter((one) => !this.#kept.has(one) && !this.#dropped.has(one))
+  }
+
+  /** The dialogue has come to MAIL FROM. */
+  markConnected(): void {
+    this.job.times.connectedMs = Date.now()
+    this.job.times.reuseCount = this.session?.reuseCount ?? 0
+  }
+
+  markDelivered(): void {
+    this.job.times.deliveredMs = Date.now()
+  }
+
+  /**
+   * The server took responsibility, or a probe found out what it wanted. `serverReports`: a report of success that
+   * the sender asked for is the server's business now (RFC 3461 5.2.2).
+   */
+  async sent(recipient: Recipient, status: DeliveryStatus, serverReports = false): Promise<void> {
+    this.#dropped.add(recipient)
+    const relay = this.session?.endpointText ?? 'none'
+    const notifyFlags = recipient.notifyFlags & ~(serverReports ? NOTIFY_FLAGS.success : 0)
+    await this.job.sent({ ...recipient, notifyFlags }, { ...status, relay })
+  }
+
+  /** A server refused this recipient. */
+  async failRecipient(recipient: Recipient, failure: Failure): Promise<void> {
+    this.lastFailure = failure
+    if (this.#canTryNext(failure)) {
+      log.info(`${this.queueId}: ${failure.reason}`)
+      this.#kept.add(recipient)
+    } else await this.#drop(recipient, failure)
+  }
+
+  /** What is wrong is the message, or what the server thinks of it: the other recipients share the fate. */
+  async failMessage(failure: Failure): Promise<void> {
+    await this.#failUnmarked(failure)
+  }
+
+  /** What is wrong is the server, or the way to it. */
+  async failSite(failure: Failure): Promise<void> {
+    const deferredAny = await this.#failUnmarked(failure)
+    if (deferredAny && !this.hasCompletedSession) this.hopStatus ??= toDsnFields(failure, '')
+    if (this.session !== undefined) this.session.fate = 'throttled'
+  }
+
+  /** Those that were kept are next. The next session starts with times of its own. */
+  endSession(): void {
+    this.#left = this.#left.filter((one) => !this.#dropped.has(one))
+    this.#kept.clear()
+    this.session = undefined
+    this.job.times = { agentMs: this.job.times.agentMs }
+  }
+
+  #canTryNext(failure: Failure): boolean {
+    return !this.isFinalServer && (!isHard(failure) || this.job.isSoftBounce)
+  }
+
+  /** Was anybody really deferred? */
+  async #failUnmarked(failure: Failure): Promise<boolean> {
+    this.lastFailure = failure
+    const unmarked = this.unmarked()
+    if (this.#canTryNext(failure)) {
+      log.info(`${this.queueId}: ${failure.reason}`)
+      for (const recipient of unmarked) this.#kept.add(recipient)
+      return false
+    }
+    const now = Date.now()
+    this.job.times.connectedMs ??= now
+    this.job.times.deliveredMs = now
+    for (const recipient of unmarked) await this.#drop(recipient, failure)
+    return unmarked.length > 0 && (!isHard(failure) || this.job.isSoftBounce)
+  }
+
+  async #drop(recipient: Recipient, failure: Failure): Promise<void> {
+    this.#dropped.add(recipient)
+    const relay = this.session?.endpointText ?? 'none'
+    await this.job.failed(recipient, { ...failure, relay })
+  }
+}

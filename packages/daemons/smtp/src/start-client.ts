@@ -1,0 +1,73 @@
+/**
+ * start-client - puts the SMTP or LMTP client together from its parameters
+ */
+import type { MainConfig } from '@posthorn/config/main-config'
+import { lookupNative } from '@posthorn/dns/native-lookup'
+import { Resolver } from '@posthorn/dns/resolver'
+import { ScacheClient } from '@posthorn/wire/scache-protocol'
+import { AddressLookup } from './address-lookup.ts'
+import { readClientOptions, type Protocol } from './client-options.ts'
+import { parseHeaderFlags } from './header-flags.ts'
+import { IdleSessions } from './idle-sessions.ts'
+import { findOwnAddresses } from './own-addresses.ts'
+import { SessionCache } from './session-cache.ts'
+import { probe } from './session-end.ts'
+import type { ClientTables, SmtpClient } from './smtp-client.ts'
+
+/** Idle connections that one process keeps; more go to scache(8). */
+const IDLE_LIMIT = 100
+
+export interface ClientStart {
+  config: MainConfig
+  protocol: Protocol
+  serviceName: string
+  args: readonly string[]
+  /** Deliveries at once. With one at a time connections are kept in scache(8) only, as Postfix does. */
+  concurrency: number
+  tables: ClientTables
+}
+
+/** @throws {ConfigError | RangeError | ArgumentError} the configuration cannot be used */
+export async function startClient(start: ClientStart): Promise<SmtpClient> {
+  const { config, protocol, serviceName, tables } = start
+  const options = readClientOptions(config, protocol, serviceName)
+  const usesCache =
+    options.cachesOnDemand || config.text(`${protocol}_connection_cache_destinations`) !== ''
+  const ttlMs = Math.min(
+    options.cacheTtlSeconds,
+    config.seconds('connection_cache_ttl_limit'),
+  ) * 1000
+  const scache = usesCache
+    ? new ScacheClient({
+        path: `private/${config.text('connection_cache_service_name')}`,
+        timeoutMs: config.seconds('connection_cache_protocol_timeout') * 1000,
+        idleMs: config.seconds('ipc_idle') * 1000,
+        ttlMs: config.seconds('ipc_ttl') * 1000,
+      })
+    : undefined
+  const keepsOwn = usesCache && start.concurrency > 1
+  return {
+    options,
+    tables,
+    headers: parseHeaderFlags(start.args),
+    lookup: new AddressLookup(
+      Resolver.fromConfig({ nameservers: config.text('dns_nameservers') }),
+      options,
+    ),
+    own: await findOwnAddresses(
+      config.list('inet_interfaces'),
+      config.list('proxy_interfaces'),
+      async (name) => {
+        const found = await lookupNative(name)
+        return found.kind === 'found' ? found.addresses : []
+      },
+    ),
+    cache: new SessionCache({
+      labels: options.labels,
+      ttlSeconds: options.cacheTtlSeconds,
+      scache,
+      idle: keepsOwn ? new IdleSessions(IDLE_LIMIT, ttlMs) : undefined,
+      probe: async (session) => probe(session, options),
+    }),
+  }
+}

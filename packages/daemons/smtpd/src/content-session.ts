@@ -1,0 +1,117 @@
+/**
+ * content-session - the end of a message: what cleanup(8) said becomes the reply
+ *
+ * 250 is said only when cleanup(8) has the message on disk. Source: Postfix 3.7, logging.md 8 and ipc.md 3.1.3.
+ */
+import { log } from '@posthorn/log/log'
+import {
+  CLEANUP_STATUS,
+  type SubmissionResult,
+} from '@posthorn/wire/cleanup-protocol'
+import { ContentRecords } from './content-records.ts'
+import { encodeTraceHeaders, finishQueueFile } from './queue-file.ts'
+import type { Session } from './session.ts'
+import type { Transaction } from './transaction.ts'
+
+/** Starts the content: sends our headers, and makes the converter for what follows. */
+export function beginContent(session: Session, transaction: Transaction): ContentRecords {
+  const { lineLengthLimit, messageSizeLimit } = session.host.settings
+  const content = new ContentRecords({
+    lineLimit: lineLengthLimit,
+    sizeLimit: messageSizeLimit,
+    bareNewline: session.bareNewline,
+  })
+  transaction.content = content
+  transaction.queueFile?.send(encodeTraceHeaders(session, transaction))
+  return content
+}
+
+/** Hands what was converted to cleanup(8). False: the message is too big, and nothing goes there any more. */
+export function sendContent(
+  session: Session,
+  transaction: Transaction,
+  content: ContentRecords,
+): void {
+  const { queueFile } = transaction
+  if (queueFile === undefined) return
+  if (content.isOversize) {
+    log.warning(`${queueFile.queueId}: queue file size limit exceeded`)
+    transaction.cancel()
+    return
+  }
+  const records = content.takeRecords()
+  if (records !== '') queueFile.send(records)
+}
+
+/** What to reply when cleanup(8) has refused; `reason` is a complete reply where the caller asked for that. */
+function failureReply(result: SubmissionResult, hostname: string, rejectCode: number): string {
+  const { status, reason } = result
+  const has = (bit: number): boolean => (status & bit) !== 0
+  const withReason = (code: string, text: string): string =>
+    reason === '' ? `${code} Error: ${text}` : withCode(code, reason)
+  if (has(CLEANUP_STATUS.bareLf)) {
+    return `${rejectCode} 5.5.2 ${hostname} Error: bare <LF> received`
+  }
+  if (has(CLEANUP_STATUS.defer)) return withReason('451 4.7.1', 'service unavailable')
+  if (has(CLEANUP_STATUS.proxy)) return '451 4.3.0 Error: queue file write error'
+  if (has(CLEANUP_STATUS.bad)) return `451 4.3.0 Error: internal error ${status}`
+  if (has(CLEANUP_STATUS.recipients)) return '550 5.1.0 Error: no recipients specified'
+  if (has(CLEANUP_STATUS.hops)) return '554 5.4.0 Error: too many hops'
+  if (has(CLEANUP_STATUS.size)) return '552 5.3.4 Error: message file too big'
+  if (has(CLEANUP_STATUS.content)) return withReason('550 5.7.1', 'message content rejected')
+  if (has(CLEANUP_STATUS.write)) return '451 4.3.0 Error: queue file write error'
+  if (has(CLEANUP_STATUS.noPermission)) return withReason('550 5.7.1', 'service denied')
+  return `451 4.3.0 Error: internal error ${status}`
+}
+
+/** A reason may bring its own reply code and enhanced code. */
+function withCode(code: string, reason: string): string {
+  if (/^[245]\d\d [245]\.\d{1,3}\.\d{1,3} /.test(reason)) return reason
+  if (/^[245]\.\d{1,3}\.\d{1,3} /.test(reason)) return `${code.slice(0, 3)} ${reason}`
+  return `${code} ${reason}`
+}
+
+/**
+ * Ends the message: applies the restrictions on its end, waits for cleanup(8), and replies. `accepted` makes the
+ * reply of success from the queue id. The transaction is over in any case.
+ */
+export async function endContent(
+  session: Session,
+  transaction: Transaction,
+  content: ContentRecords,
+  accepted: (queueId: string) => string,
+): Promise<'done' | 'error'> {
+  const { settings, policy } = session.host
+  session.where = 'END-OF-MESSAGE'
+  let refusal: string | undefined
+  const { queueFile } = transaction
+  const { bareNewlineRejectCode: code, hostname } = settings
+  if (session.bareNewline === 'reject' && content.hasBareLf) {
+    session.logAction('reject', 'bare <LF> received')
+    refusal = failureReply({ status: CLEANUP_STATUS.bareLf, reason: '' }, hostname, code)
+  } else if (content.isOversize) {
+    refusal = failureReply({ status: CLEANUP_STATUS.size, reason: '' }, hostname, code)
+  } else if (queueFile === undefined) {
+    refusal = failureReply({ status: CLEANUP_STATUS.write, reason: '' }, hostname, code)
+  } else {
+    const denied = await policy.checkEndOfData(session)
+    if (denied !== undefined) {
+      session.reset()
+      session.reply(denied)
+      return 'error'
+    }
+    const result = await finishQueueFile(transaction, queueFile)
+    transaction.queueFile = undefined
+    if (result.status === CLEANUP_STATUS.ok) {
+      session.reply(accepted(queueFile.queueId))
+      session.errorCount = 0
+      session.junkCount = 0
+      session.reset()
+      return 'done'
+    }
+    refusal = failureReply(result, hostname, code)
+  }
+  session.reset()
+  session.reply(refusal)
+  return 'error'
+}

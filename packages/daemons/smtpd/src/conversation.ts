@@ -1,0 +1,186 @@
+/**
+ * conversation - an SMTP session from the greeting to the disconnect line
+ *
+ *   connect ─▶ limits ─▶ greeting ─▶ { command ─▶ verb ─▶ reply }* ─▶ disconnect
+ *
+ * The loop reads a command, finds its verb and counts errors; what a command means is in verbs/. A client that
+ * goes away, dawdles, or makes too many errors ends here, with one log line that says where it was.
+ * Source: RFC 5321 4.1; Postfix 3.7 smtpd(8), logging.md 7 and 8.
+ */
+import { EndOfStreamError, StreamTimeoutError } from '@posthorn/stream/byte-stream'
+import { log } from '@posthorn/log/log'
+import { isUtf8, parseCommand, type Command } from './command.ts'
+import { readCommandLine, takeCommandLine, type CommandLine } from './command-reader.ts'
+import { requestDeadline } from './request-deadline.ts'
+import { escapeText } from './escape-text.ts'
+import type { Session } from './session.ts'
+import { quit } from './verbs/quit.ts'
+import { findVerb } from './verbs/verbs.ts'
+import type { Verb } from './verb.ts'
+
+/** Serves the client until it is gone. Never rejects because of what the client does. */
+export async function converse(session: Session): Promise<void> {
+  const { client, host } = session
+  log.info(`connect from ${client.label}`)
+  let reason: string | undefined
+  try {
+    reason = await serveClient(session)
+    await session.sendReplies()
+    await session.stream.flush()
+  } catch (error) {
+    reason = reasonOf(session, error)
+    await session.sendReplies()
+  } finally {
+    if (reason !== undefined) log.info(`${reason} after ${whereOf(session)} from ${client.label}`)
+    session.reset()
+    log.info(`disconnect from ${client.label} ${session.counts.toString()}`)
+    await host.limits.disconnected(client)
+  }
+}
+
+/** Why the session ended, for the log; undefined when nothing is to be said. */
+function reasonOf(session: Session, error: unknown): string | undefined {
+  const { hostname } = session.host.settings
+  if (error instanceof StreamTimeoutError) {
+    session.reply(`421 4.4.2 ${hostname} Error: timeout exceeded`)
+    return 'timeout'
+  }
+  if (error instanceof EndOfStreamError) {
+    // after a message a client may just leave
+    return session.where === 'END-OF-MESSAGE' || session.isHangingUp ? undefined : 'lost connection'
+  }
+  log.warning(`${session.queueName}: ${error instanceof Error ? error.message : String(error)}`)
+  session.logAction('reject', `421 4.3.0 ${hostname} Server local error`)
+  session.reply(`421 4.3.0 ${hostname} Server local error`)
+  return undefined
+}
+
+/** In the middle of content, how much of it had come. */
+function whereOf(session: Session): string {
+  const content = session.transaction?.content
+  if (content === undefined || (session.where !== 'DATA' && session.where !== 'BDAT')) {
+    return session.where
+  }
+  return `${session.where} (${content.octets + session.stream.buffered.length} bytes)`
+}
+
+async function serveClient(session: Session): Promise<string | undefined> {
+  const { host, client } = session
+  const { settings } = host
+  if ((await host.limits.connected(client)) === 'refuse') {
+    const text = `${settings.hostname} Error: too many connections from ${client.address}`
+    session.reply(`421 4.7.0 ${text}`)
+    return undefined
+  }
+  session.bareNewline = await host.policy.bareNewlineMode(client)
+  session.denied = await host.policy.checkClient(session)
+  session.reply(session.denied ?? settings.greeting)
+  session.stream.timeoutMs = settings.timeoutMs
+  while (!session.isHangingUp) {
+    if (session.errorCount >= settings.hardErrorLimit) {
+      session.reply(`421 4.7.0 ${settings.hostname} Error: too many errors`)
+      return 'too many errors'
+    }
+    const line = await nextLine(session)
+    if (isBareLfRefused(session, line)) break
+    await serveLine(session, line.text)
+  }
+  return undefined
+}
+
+/** A pipelined command is served before the replies to those before it have left. */
+async function nextLine(session: Session): Promise<CommandLine> {
+  const { lineLengthLimit } = session.host.settings
+  const buffered = takeCommandLine(session.stream, lineLengthLimit)
+  if (buffered !== undefined) {
+    if (session.mustSendReplies) await session.sendReplies()
+    return buffered
+  }
+  await session.sendReplies()
+  requestDeadline(session)
+  const line = await readCommandLine(session.stream, lineLengthLimit)
+  if (line.isCut) {
+    const start = escapeText(line.text.slice(0, 30))
+    log.warning(`${session.client.label}: request longer than ${lineLengthLimit}: ${start}...`)
+  }
+  return line
+}
+
+function isBareLfRefused(session: Session, line: CommandLine): boolean {
+  const { settings } = session.host
+  if (!line.hasBareLf || session.bareNewline !== 'reject') return false
+  session.logAction('reject', 'bare <LF> received')
+  const code = settings.bareNewlineRejectCode
+  session.reply(`${code} 5.5.2 ${settings.hostname} Error: bare <LF> received`)
+  session.isHangingUp = true
+  return true
+}
+
+async function serveLine(session: Session, line: string): Promise<void> {
+  const { settings, policy } = session.host
+  if (settings.isUtf8Enabled && !isUtf8(line)) {
+    session.reply('500 5.5.2 Error: bad UTF-8 syntax')
+    session.errorCount++
+    return
+  }
+  const command = parseCommand(line)
+  if (command.verb === '') {
+    session.reply('500 5.5.2 Error: bad syntax')
+    session.errorCount++
+    return
+  }
+  if (await policy.isNoop(command.verb)) {
+    session.reply('250 2.0.0 Ok')
+    countJunk(session)
+    return
+  }
+  const verb = findVerb(command.verb)
+  session.counts.came(verb?.name.toLowerCase() ?? 'unknown')
+  session.where = verb?.name ?? 'UNKNOWN'
+  if (verb === undefined) {
+    await serveUnknown(session, command, line)
+  } else if (session.denied !== undefined && verb !== quit) {
+    session.reply(`503 5.7.0 Error: access denied for ${session.client.label}`)
+    session.errorCount++
+  } else if (!isOutOfStep(session, verb)) {
+    if ((await verb.serve(session, command)) === 'done') {
+      session.counts.succeeded(verb.name.toLowerCase())
+    } else {
+      session.errorCount++
+    }
+    if (verb.isJunk === true) countJunk(session)
+  }
+}
+
+function countJunk(session: Session): void {
+  if (session.junkCount++ > session.host.settings.junkCommandLimit) session.errorCount++
+}
+
+async function serveUnknown(session: Session, command: Command, line: string): Promise<void> {
+  // somebody's web client, or content after a DATA that was refused
+  const isHeader = /^[!-9;-~]+:/.test(command.verb)
+  if (isHeader || (await session.host.policy.isForbidden(command.verb))) {
+    log.warning(`non-SMTP command from ${session.client.label}: ${line.slice(0, 100)}`)
+    session.reply('221 2.7.0 Error: I can break rules, too. Goodbye.')
+    session.isHangingUp = true
+    return
+  }
+  session.reply('500 5.5.2 Error: command not recognized')
+  session.errorCount++
+}
+
+/**
+ * The client talks on where it must wait for a reply (RFC 2920 3.1). Logged once per session; refused when
+ * smtpd_forbid_unauth_pipelining says so.
+ */
+function isOutOfStep(session: Session, verb: Verb): boolean {
+  const mustWait = session.protocol === 'SMTP' || verb.isLastInGroup === true
+  if (!mustWait || session.hasPipelinedBadly || session.stream.buffered === '') return false
+  session.hasPipelinedBadly = true
+  const text = escapeText(session.stream.buffered.slice(0, 100))
+  log.info(`improper command pipelining after ${verb.name} from ${session.client.label}: ${text}`)
+  if (!session.host.settings.isPipeliningForbidden) return false
+  session.reply('554 5.5.0 Error: SMTP protocol synchronization')
+  session.isHangingUp = true
+  return true
+}

@@ -1,0 +1,144 @@
+/**
+ * access-action - carries out the right-hand side of an access(5) table
+ *
+ * `OK`, `REJECT text`, `450 text`, `HOLD`, `FILTER transport:nexthop`, or a list of restrictions. What an entry
+ * does to the message is kept in the transaction, and sent to cleanup(8) at its end.
+ * Source: Postfix 3.7 access(5); texts in logging.md 9.
+ */
+import { log } from '@posthorn/log/log'
+import type { Evaluation, Subject } from './evaluation.ts'
+import { replyText } from './reply-text.ts'
+import { dunno, parseRestrictions, permit, refuse, type Check, type Verdict } from './restriction.ts'
+
+export interface AccessSettings {
+  /** access_map_reject_code, access_map_defer_code */
+  readonly rejectCode: number
+  readonly deferCode: number
+  /** Makes checks of the words in a table entry. @throws {ConfigError} */
+  compile(restrictions: ReturnType<typeof parseRestrictions>): Check[]
+}
+
+const ORIGINAL_DETAIL = '5.7.1'
+
+/** RFC 3463 3.2: x.1.N means something else for a sender than for a recipient; other subjects get x.0.0. */
+function adaptDetail(text: string, subject: Subject): string {
+  const [, code = '', detail = '', rest = ''] = /^([45])\.1\.(\d+)([^]*)$/.exec(text) ?? []
+  if (code === '') return text
+  const maps: Partial<Record<Subject['className'], Record<string, string>>> = {
+    'Sender address': { 1: '7', 2: '8', 3: '7', 4: '7', 5: '0', 6: '7' },
+    'Recipient address': { 7: '3', 8: '2' },
+  }
+  const map = maps[subject.className]
+  const adapted = map === undefined ? `${code}.0.0` : `${code}.1.${map[detail] ?? detail}`
+  const before = `${code}.1.${detail}`
+  if (adapted === before) return text
+  log.info(`mapping DSN status ${before} into ${subject.className} status ${adapted}`)
+  return `${adapted}${rest}`
+}
+
+/** Reply to REJECT, DEFER or a number. */
+function refusal(
+  evaluation: Evaluation,
+  subject: Subject,
+  code: number,
+  text: string,
+): Verdict {
+  const given = adaptDetail(text, subject)
+  const own = /^[245]\.\d{1,3}\.\d{1,3}(?=\s|$)/.exec(given)?.[0]
+  const words = own === undefined ? given : given.slice(own.length).trimStart()
+  return refuse(
+    replyText(code, own ?? ORIGINAL_DETAIL, evaluation.describe(words, subject)),
+  )
+}
+
+/** What the entry says is done; `table` and `subject` are for log lines and replies. */
+export async function carryOut(
+  evaluation: Evaluation,
+  value: string,
+  table: string,
+  subject: Subject,
+  settings: AccessSettings,
+): Promise<Verdict> {
+  const [, word = '', rest = ''] = /^\s*(\S+)\s*([^]*?)\s*$/.exec(value) ?? []
+  const keyword = word.toUpperCase()
+  const actions = evaluation.session.transaction?.actions
+  const show = (action: string, text: string): void => {
+    evaluation.session.logAction(action, `<${subject.name}>: ${subject.className} ${text}`)
+  }
+  switch (keyword) {
+    case 'DUNNO':
+      return dunno
+    case 'OK':
+      return permit
+    case 'REJECT':
+      return refusal(evaluation, subject, settings.rejectCode, rest === '' ? 'Access denied' : rest)
+    case 'DEFER':
+      return refusal(
+        evaluation,
+        subject,
+        settings.deferCode,
+        rest === '' ? 'Service unavailable' : rest,
+      )
+    case 'DEFER_IF_PERMIT':
+      evaluation.deferPermission(
+        replyText(450, '4.7.0', evaluation.describe(rest === '' ? 'Service unavailable' : rest, subject)),
+      )
+      return dunno
+    case 'DEFER_IF_REJECT':
+      evaluation.deferIfReject ??= replyText(
+        450,
+        '4.7.0',
+        evaluation.describe(rest === '' ? 'Service unavailable' : rest, subject),
+      )
+      return dunno
+    case 'HOLD':
+      show('hold', rest === '' ? 'triggers HOLD action' : rest)
+      if (actions !== undefined) actions.isHeld = true
+      return dunno
+    case 'DISCARD':
+      show('discard', rest === '' ? 'triggers DISCARD action' : rest)
+      if (actions !== undefined) actions.isDiscarded = true
+      return permit
+    case 'FILTER':
+      if (!rest.includes(':')) {
+        log.warning(`access table ${table} entry "${subject.name}" requires transport:destination`)
+        return dunno
+      }
+      show('filter', `triggers FILTER ${rest}`)
+      if (actions !== undefined) actions.filter = rest
+      return dunno
+    case 'REDIRECT':
+      if (!rest.includes('@')) {
+        log.warning(`access table ${table} entry "${subject.name}" requires user@domain target`)
+        return dunno
+      }
+      show('redirect', `triggers REDIRECT ${rest}`)
+      if (actions !== undefined) actions.redirect = rest
+      return dunno
+    case 'BCC':
+      if (!rest.includes('@')) {
+        log.warning(`access table ${table} entry "${subject.name}" requires user@domain target`)
+        return dunno
+      }
+      show('bcc', `triggers BCC ${rest}`)
+      actions?.bcc.push(rest)
+      return dunno
+    case 'PREPEND':
+      if (!/^[!-9;-~]+:/.test(rest)) {
+        log.warning(`access table ${table} entry "${subject.name}" requires header: text`)
+        return dunno
+      }
+      actions?.prepended.push(rest)
+      return dunno
+    case 'INFO':
+    case 'WARN':
+      evaluation.session.logAction(keyword.toLowerCase(), rest)
+      return dunno
+    default:
+      if (/^[45]\d\d$/.test(word)) {
+        return refusal(evaluation, subject, Number(word), rest === '' ? 'Access denied' : rest)
+      }
+      if (/^\d+$/.test(word)) return permit
+      return evaluation.apply(settings.compile(parseRestrictions(value.split(/[\s,]+/).filter(Boolean))))
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * evaluation - an access list being applied to a session
+ *
+ * Restrictions are tried in order until one permits or refuses. `warn_if_reject` turns the next refusal into a
+ * log line; `defer_if_permit` turns the final permission into "try again later", for what could not be found
+ * out and would matter only then. Refusals are logged here. Source: Postfix 3.7 postconf(5), access(5).
+ */
+import { log } from '@posthorn/log/log'
+import type { SessionClient } from '../session-client.ts'
+import type { Session } from '../session.ts'
+import { dunno, refuse, type Check, type Verdict } from './restriction.ts'
+
+/** What the list is about, as refusals name it: `<NAME>: CLASS rejected: ...`. */
+export interface Subject {
+  readonly name: string
+  readonly className: SubjectClass
+}
+
+export type SubjectClass =
+  | 'Client host'
+  | 'Unverified Client host'
+  | 'Helo command'
+  | 'Sender address'
+  | 'Recipient address'
+  | 'Etrn command'
+  | 'Data command'
+  | 'End-of-data'
+
+/** A list that refers to itself through restriction classes is a mistake in main.cf. */
+const DEPTH_LIMIT = 100
+
+export class Evaluation {
+  readonly session: Session
+  /** What the list that is being applied is about. */
+  subject: Subject
+  /** The reply to give instead of a permission. */
+  deferIfPermit: string | undefined
+  deferIfReject: string | undefined
+  #isWarning = false
+  #depth = 0
+
+  constructor(session: Session, subject: Subject) {
+    this.session = session
+    this.subject = subject
+  }
+
+  get client(): SessionClient {
+    return this.session.client
+  }
+
+  /** `<NAME>: CLASS rejected: TEXT` about the subject, or about something else. */
+  describe(text: string, subject: Subject = this.subject): string {
+    return `<${subject.name}>: ${subject.className} rejected: ${text}`
+  }
+
+  /** The next refusal is only logged. */
+  warnNext(): void {
+    this.#isWarning = true
+  }
+
+  async apply(checks: readonly Check[]): Promise<Verdict> {
+    if (++this.#depth > DEPTH_LIMIT) {
+      log.warning('restriction list is nested too deeply')
+      return refuse('451 4.3.5 Server configuration error')
+    }
+    try {
+      for (const check of checks) {
+        const isWarning = this.#isWarning
+        const verdict = await check(this)
+        if (verdict.kind === 'permit') return verdict
+        if (verdict.kind === 'refuse') {
+          if (!isWarning) return this.#refused(verdict.reply)
+          this.session.logAction('reject_warning', verdict.reply)
+        }
+        if (isWarning) this.#isWarning = false
+      }
+      return dunno
+    } finally {
+      this.#depth--
+    }
+  }
+
+  /** A permanent refusal becomes temporary when something before could not be found out. */
+  #refused(reply: string): Verdict {
+    return refuse(reply.startsWith('5') ? (this.deferIfReject ?? reply) : reply)
+  }
+
+  deferPermission(reply: string): void {
+    this.deferIfPermit ??= reply
+  }
+}
+
+/** A table or service could not say: the client must come again. */
+export function lookupFailure(name: string): string {
+  return `451 4.3.0 <${name}>: Temporary lookup failure`
+}

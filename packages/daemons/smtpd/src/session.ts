@@ -1,0 +1,120 @@
+/**
+ * session - the state of one SMTP session, and its two voices: replies and log lines
+ *
+ * Replies are collected and go out in one write when the session next waits for the client, so a pipelined
+ * batch is answered in one packet (RFC 2920 3.2). A client with many errors waits for its replies.
+ * Log lines name the queue file once there is one, NOQUEUE before. Source: Postfix 3.7, logging.md 7 to 9.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { quoteAddress } from '@posthorn/address/quote-address'
+import { log } from '@posthorn/log/log'
+import type { ByteStream } from '@posthorn/stream/byte-stream'
+import { CommandCounts } from './command-counts.ts'
+import type { SessionClient } from './session-client.ts'
+import type { BareNewlineMode } from './smtpd-settings.ts'
+import type { SmtpdHost } from './smtpd-host.ts'
+import type { Transaction } from './transaction.ts'
+
+/** Replies held back at most, octets. */
+const PENDING_LIMIT = 4096
+
+export class Session {
+  readonly host: SmtpdHost
+  readonly stream: ByteStream
+  readonly client: SessionClient
+  readonly counts = new CommandCounts()
+  /** As the client gave it; undefined before HELO and EHLO. */
+  helo: string | undefined
+  /** What applies to this client; set when it has connected. */
+  bareNewline: BareNewlineMode = 'no'
+  protocol: 'SMTP' | 'ESMTP' = 'SMTP'
+  /** The command being served, or CONNECT, or END-OF-MESSAGE: for log lines. */
+  where = 'CONNECT'
+  transaction: Transaction | undefined
+  /** The recipient being judged, internal form. */
+  recipient: string | undefined
+  /** The reply that refused this client at the start; smtpd_delay_reject = no. */
+  denied: string | undefined
+  /** Said once per session: see conversation.ts. */
+  hasPipelinedBadly = false
+  errorCount = 0
+  junkCount = 0
+  /** The conversation ends after the replies that are pending. */
+  isHangingUp = false
+  #pending = ''
+  #isSlow = false
+
+  constructor(host: SmtpdHost, stream: ByteStream, client: SessionClient) {
+    this.host = host
+    this.stream = stream
+    this.client = client
+  }
+
+  /** Queues a reply of one line or more; code and enhanced code stand in each line as they should appear. */
+  reply(...lines: readonly string[]): void {
+    const { settings } = this.host
+    for (const line of lines) {
+      const text = settings.isSoftBounce ? softened(line) : line
+      // RFC 5321 3.8: after 421 the server closes; 521 is our own refusal to go on
+      if (text.startsWith('421') || text.startsWith('521')) this.isHangingUp = true
+      this.#pending += `${text}\r\n`
+    }
+    if (this.errorCount >= settings.softErrorLimit) this.#isSlow = true
+  }
+
+  get mustSendReplies(): boolean {
+    return this.#isSlow || this.#pending.length > PENDING_LIMIT
+  }
+
+  /** Hands what is pending to the stream; clients with errors pay smtpd_error_sleep_time here. */
+  async sendReplies(): Promise<void> {
+    if (this.#pending === '') return
+    const replies = this.#pending
+    const isSlow = this.#isSlow
+    this.#pending = ''
+    this.#isSlow = false
+    if (isSlow) await sleep(this.host.settings.errorSleepMs)
+    this.stream.write(replies)
+  }
+
+  get queueName(): string {
+    return this.transaction?.queueId ?? 'NOQUEUE'
+  }
+
+  /** `from=<S> to=<R> proto=P helo=<H>`, of what is known. */
+  get context(): string {
+    const words: string[] = []
+    const sender = this.transaction?.sender
+    if (sender !== undefined) words.push(`from=<${quoteAddress(sender)}>`)
+    if (this.recipient !== undefined) words.push(`to=<${quoteAddress(this.recipient)}>`)
+    words.push(`proto=${this.protocol}`)
+    if (this.helo !== undefined) words.push(`helo=<${this.helo}>`)
+    return words.join(' ')
+  }
+
+  /** `ID: reject: RCPT from CLIENT: TEXT; from=...`: what an access decision did. */
+  logAction(action: string, text: string): void {
+    log.info(
+      `${this.queueName}: ${action}: ${this.where} from ${this.client.label}: ${text}; ${this.context}`,
+    )
+  }
+
+  /** Refuses: logs the complete reply and gives it. */
+  reject(text: string): void {
+    this.logAction('reject', text.slice(0, 510))
+    this.reply(text)
+  }
+
+  /** Drops the transaction, if there is one: RSET, HELO, EHLO, the end of the session. */
+  reset(): void {
+    this.transaction?.cancel()
+    this.transaction = undefined
+    this.recipient = undefined
+  }
+}
+
+/** soft_bounce: a permanent refusal becomes a temporary one, also in its enhanced code. */
+function softened(line: string): string {
+  if (!line.startsWith('5')) return line
+  return `4${line.slice(1, 4)}${line.slice(4).replace(/^5(?=\.\d+\.\d+)/, '4')}`
+}

@@ -1,0 +1,134 @@
+/**
+ * BDAT - the message in chunks of known size (RFC 3030)
+ *
+ * The octets of a chunk follow its command without waiting for a reply, so they are read even when the
+ * command is refused; a command whose size cannot be read ends the session, for nobody knows where the next
+ * command begins.
+ */
+import { EndOfStreamError } from '@posthorn/stream/byte-stream'
+import { log } from '@posthorn/log/log'
+import { beginContent, endContent, sendContent } from '../content-session.ts'
+import { requestDeadline } from '../request-deadline.ts'
+import type { ContentRecords } from '../content-records.ts'
+import type { Session } from '../session.ts'
+import type { Transaction } from '../transaction.ts'
+import type { Verb, VerbOutcome } from '../verb.ts'
+
+export const bdat: Verb = {
+  name: 'BDAT',
+  async serve(session, command) {
+    const { client } = session
+    if (session.host.settings.discardedKeywords.has('CHUNKING')) {
+      session.reply('521 5.5.1 Error: command not implemented')
+      return 'error'
+    }
+    const [size = '', last, ...more] = command.words
+    const isLast = last?.toUpperCase() === 'LAST'
+    if (!/^\d{1,15}$/.test(size) || (last !== undefined && !isLast) || more.length > 0) {
+      const line = `${command.verb} ${command.argument}`.trim()
+      log.warning(`${session.queueName}: malformed BDAT command syntax from ${client.label}: ${line}`)
+      session.reply('521 5.5.4 Syntax: BDAT count [LAST]')
+      return 'error'
+    }
+    return serveChunk(session, Number(size), isLast)
+  },
+}
+
+async function serveChunk(session: Session, size: number, isLast: boolean): Promise<VerbOutcome> {
+  const { transaction, host, client } = session
+  if (transaction === undefined || transaction.recipientCount === 0) {
+    const text =
+      transaction === undefined
+        ? '503 5.5.1 Error: need RCPT command'
+        : '554 5.5.1 Error: no valid recipients'
+    return refuseChunk(session, size, text)
+  }
+  if (transaction.bdatFailure !== undefined) {
+    return refuseChunk(session, size, transaction.bdatFailure)
+  }
+  if (size === 0 && !isLast) {
+    log.warning(`${session.queueName}: null BDAT request from ${client.label}`)
+    return failMessage(session, transaction, size, '551 5.7.1 Null BDAT request')
+  }
+  const limit = host.settings.messageSizeLimit
+  if (limit > 0 && size > limit - (transaction.content?.octets ?? 0)) {
+    log.warning(`${session.queueName}: BDAT request from ${client.label} exceeds message size limit`)
+    return failMessage(session, transaction, size, '552 5.3.4 Chunk exceeds message size limit')
+  }
+  if (!transaction.isBdat) {
+    const denied = await host.policy.checkData(session)
+    if (denied !== undefined) return failMessage(session, transaction, size, denied)
+    transaction.isBdat = true
+    beginContent(session, transaction)
+  }
+  const { content } = transaction
+  if (content === undefined) return 'error'
+  await readChunk(session, transaction, content, size, isLast)
+  if (!isLast) {
+    if (content.isOversize) {
+      transaction.bdatFailure = '552 5.3.4 Error: message file too big'
+      session.reply(transaction.bdatFailure)
+      return 'error'
+    }
+    session.reply(`250 2.0.0 Ok: ${size} bytes`)
+    return 'done'
+  }
+  return endContent(
+    session,
+    transaction,
+    content,
+    (id) => `250 2.0.0 Ok: ${size} bytes queued as ${id}`,
+  )
+}
+
+/** Reads a chunk of a message that is refused already. */
+async function refuseChunk(session: Session, size: number, reply: string): Promise<VerbOutcome> {
+  const { stream } = session
+  session.reply(reply)
+  for (let rest = size; rest > 0; ) {
+    if (stream.buffered === '' && !(await stream.fill())) {
+      throw new EndOfStreamError('Cannot read chunk: the peer ended')
+    }
+    rest -= stream.take(Math.min(rest, stream.buffered.length)).length
+  }
+  return 'error'
+}
+
+/** Refuses the message; further chunks get the same answer until the client begins anew. */
+async function failMessage(
+  session: Session,
+  transaction: Transaction,
+  size: number,
+  reply: string,
+): Promise<VerbOutcome> {
+  transaction.isBdat = true
+  transaction.bdatFailure = reply
+  transaction.cancel()
+  return refuseChunk(session, size, reply)
+}
+
+async function readChunk(
+  session: Session,
+  transaction: Transaction,
+  content: ContentRecords,
+  size: number,
+  isLast: boolean,
+): Promise<void> {
+  const { stream } = session
+  const deadline = requestDeadline(session)
+  let rest = size
+  // the beginning of a line, whose end comes later
+  let pending = transaction.bdatPending
+  for (;;) {
+    const arrived = stream.take(Math.min(rest, stream.buffered.length))
+    rest -= arrived.length
+    pending += arrived
+    pending = pending.slice(content.pushChunk(pending, isLast && rest === 0))
+    sendContent(session, transaction, content)
+    if (rest === 0) break
+    await transaction.queueFile?.ready()
+    deadline.extend(content.octets)
+    if (!(await stream.fill())) throw new EndOfStreamError('Cannot read chunk: the peer ended')
+  }
+  transaction.bdatPending = pending
+}

@@ -1,0 +1,115 @@
+/**
+ * MAIL - begins a transaction with the envelope sender (RFC 5321 4.1.1.2)
+ */
+import { AddressSyntaxError, parseSmtpPath, type SmtpPath } from '@posthorn/address/smtp-path'
+import { log } from '@posthorn/log/log'
+import type { Command } from '../command.ts'
+import { ParameterError, parseMailParameters } from '../mail-parameters.ts'
+import type { Session } from '../session.ts'
+import { Transaction } from '../transaction.ts'
+import type { Verb } from '../verb.ts'
+import { isUnsuitableAscii } from './smtputf8.ts'
+import { openQueueFile } from '../queue-file.ts'
+
+const SYNTAX = '501 5.5.4 Syntax: MAIL FROM:<address>'
+const BAD_SENDER = '501 5.1.7 Bad sender address syntax'
+
+/** What follows `FROM:` or `TO:`; undefined when the command does not have that form. */
+export function pathArgument(command: Command, keyword: 'FROM' | 'TO'): string | undefined {
+  const found = /^(FROM|TO):[ \t]*([^]+)$/i.exec(command.argument)
+  return found?.[1]?.toUpperCase() === keyword ? found[2] : undefined
+}
+
+/** The path and what follows it; undefined after a log line when there is no such thing. */
+export function findPath(session: Session, text: string, verb: string): SmtpPath | undefined {
+  try {
+    return parseSmtpPath(text, { isStrict: session.host.settings.isStrictEnvelope })
+  } catch (error) {
+    if (!(error instanceof AddressSyntaxError)) throw error
+    logBadAddress(session, verb, text)
+    return undefined
+  }
+}
+
+export function logBadAddress(session: Session, verb: string, text: string): void {
+  log.warning(`Illegal address syntax from ${session.client.label} in ${verb} command: ${text}`)
+}
+
+export const mail: Verb = {
+  name: 'MAIL',
+  async serve(session, command) {
+    const { host } = session
+    const refusal = outOfSequence(session)
+    if (refusal !== undefined) {
+      session.reply(refusal)
+      return 'error'
+    }
+    const text = pathArgument(command, 'FROM')
+    if (text === undefined) {
+      session.reply(SYNTAX)
+      return 'error'
+    }
+    const path = findPath(session, text, 'MAIL')
+    if (path === undefined) {
+      session.reply(BAD_SENDER)
+      return 'error'
+    }
+    let transaction: Transaction
+    try {
+      const words = path.rest === '' ? [] : path.rest.split(/[ \t]+/)
+      transaction = new Transaction(path.address, parseMailParameters(words, host.settings))
+    } catch (error) {
+      if (!(error instanceof ParameterError)) throw error
+      session.reply(error.reply)
+      return 'error'
+    }
+    if (isUnsuitableAscii(session, path.address, transaction.parameters.isSmtpUtf8)) {
+      session.reply('553 5.6.7 Must declare SMTPUTF8 to send unicode address')
+      return 'error'
+    }
+    if ((await host.limits.message(session.client)) === 'refuse') {
+      session.reply(`450 4.7.1 Error: too much mail from ${session.client.address}`)
+      return 'error'
+    }
+    session.transaction = transaction
+    const denied = await judge(session, transaction, text)
+    if (denied !== undefined) {
+      session.reset()
+      session.reply(denied)
+      return 'error'
+    }
+    if (!host.settings.isDelayOpen) await openQueueFile(session, transaction)
+    session.reply('250 2.1.0 Ok')
+    return 'done'
+  },
+}
+
+function outOfSequence(session: Session): string | undefined {
+  if (session.transaction?.isBdat === true) return '503 5.5.1 Error: MAIL after BDAT'
+  if (session.host.settings.isHeloRequired && session.helo === undefined) {
+    return '503 5.5.1 Error: send HELO/EHLO first'
+  }
+  return session.transaction === undefined ? undefined : '503 5.5.1 Error: nested MAIL command'
+}
+
+/** The reply that refuses this sender; undefined = welcome. */
+async function judge(
+  session: Session,
+  transaction: Transaction,
+  text: string,
+): Promise<string | undefined> {
+  const { policy, settings } = session.host
+  const limit = settings.messageSizeLimit
+  if (limit > 0 && transaction.parameters.sizeOctets > limit) {
+    const reply = '552 5.3.4 Message size exceeds fixed limit'
+    session.logAction('reject', reply)
+    return reply
+  }
+  const full = await policy.checkStorage(session, transaction.parameters.sizeOctets)
+  if (full !== undefined) return full
+  if (await policy.isBadAddress(session, transaction.sender, transaction.sender)) {
+    logBadAddress(session, 'MAIL', text)
+    return BAD_SENDER
+  }
+  return policy.checkMail(session)
+}

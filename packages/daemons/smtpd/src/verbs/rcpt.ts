@@ -1,0 +1,98 @@
+/**
+ * RCPT - adds an envelope recipient, when policy allows (RFC 5321 4.1.1.3)
+ *
+ * The first one that is accepted makes the queue file.
+ */
+import { quoteAddress } from '@posthorn/address/quote-address'
+import type { SmtpPath } from '@posthorn/address/smtp-path'
+import { encodeRecipient } from '../envelope-records.ts'
+import { ParameterError } from '../mail-parameters.ts'
+import { openQueueFile } from '../queue-file.ts'
+import { parseRecipientParameters, type RecipientParameters } from '../recipient-parameters.ts'
+import type { Session } from '../session.ts'
+import type { Transaction } from '../transaction.ts'
+import type { Verb, VerbOutcome } from '../verb.ts'
+import { findPath, logBadAddress, pathArgument } from './mail.ts'
+import { isUnsuitableAscii } from './smtputf8.ts'
+
+const BAD_RECIPIENT = '501 5.1.3 Bad recipient address syntax'
+
+export const rcpt: Verb = {
+  name: 'RCPT',
+  async serve(session, command) {
+    const { transaction } = session
+    if (transaction === undefined || transaction.isBdat) {
+      session.reply(
+        transaction === undefined
+          ? '503 5.5.1 Error: need MAIL command'
+          : '503 5.5.1 Error: RCPT after BDAT',
+      )
+      return 'error'
+    }
+    const text = pathArgument(command, 'TO')
+    if (text === undefined) {
+      session.reply('501 5.5.4 Syntax: RCPT TO:<address>')
+      return 'error'
+    }
+    const path = findPath(session, text, 'RCPT')
+    if (path === undefined || path.address === '') {
+      if (path !== undefined) logBadAddress(session, 'RCPT', text)
+      session.reply(BAD_RECIPIENT)
+      return 'error'
+    }
+    try {
+      const words = path.rest === '' ? [] : path.rest.split(/[ \t]+/)
+      const parameters = parseRecipientParameters(words, session.host.settings)
+      return await addRecipient(session, transaction, path, parameters, text)
+    } catch (error) {
+      if (!(error instanceof ParameterError)) throw error
+      session.reply(error.reply)
+      return 'error'
+    } finally {
+      session.recipient = undefined
+    }
+  },
+}
+
+async function addRecipient(
+  session: Session,
+  transaction: Transaction,
+  path: SmtpPath,
+  parameters: RecipientParameters,
+  text: string,
+): Promise<VerbOutcome> {
+  const { settings, limits, policy } = session.host
+  if (isUnsuitableAscii(session, path.address, transaction.parameters.isSmtpUtf8)) {
+    session.reply('553 5.6.7 Must declare SMTPUTF8 to send unicode address')
+    return 'error'
+  }
+  if (transaction.recipientCount >= settings.recipientLimit) {
+    session.reply('452 4.5.3 Error: too many recipients')
+    // RFC 5321 4.5.3.1.10: a client may well try; only a stubborn one makes an error
+    return transaction.overshootCount++ < settings.recipientOvershootLimit ? 'done' : 'error'
+  }
+  if (await policy.isBadAddress(session, transaction.sender, path.address)) {
+    logBadAddress(session, 'RCPT', text)
+    session.reply(BAD_RECIPIENT)
+    return 'error'
+  }
+  session.recipient = path.address
+  if ((await limits.recipient(session.client)) === 'refuse') {
+    session.reply(`450 4.7.1 Error: too many recipients from ${session.client.address}`)
+    return 'error'
+  }
+  const denied = await policy.checkRecipient(session)
+  if (denied !== undefined) {
+    session.reply(denied)
+    return 'error'
+  }
+  const queueFile = await openQueueFile(session, transaction)
+  const original =
+    parameters.originalRecipient === ''
+      ? `rfc822;${quoteAddress(path.address)}`
+      : parameters.originalRecipient
+  queueFile.send(encodeRecipient(path.address, parameters.notify, original))
+  if (transaction.recipientCount++ === 0) transaction.firstRecipient = path.address
+  session.reply('250 2.1.5 Ok')
+  return 'done'
+}
