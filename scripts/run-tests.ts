@@ -5,7 +5,7 @@
  * The full TAP output is kept in build/test.tap for reading after a failure.
  */
 import { createReadStream } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { glob, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
@@ -17,6 +17,16 @@ const { values, positionals } = parseArgs({
   options: { jobs: { type: 'string', default: '2' }, timeout: { type: 'string', default: '120' } },
 })
 
+/** tap wants files: a folder stands for every test below it. */
+async function testFiles(names: readonly string[]): Promise<string[]> {
+  const found: string[] = []
+  for (const name of names) {
+    if (name.endsWith('.ts')) found.push(name)
+    else for await (const file of glob(`${name}/**/*.test.ts`, { cwd: ROOT })) found.push(file)
+  }
+  return found.sort()
+}
+
 await mkdir(join(ROOT, 'build'), { recursive: true })
 const tapFile = join(ROOT, 'build/test.tap')
 const result = await execa(
@@ -27,7 +37,7 @@ const result = await execa(
     `--timeout=${values.timeout}`,
     '--reporter=terse',
     `--output-file=${tapFile}`,
-    ...positionals,
+    ...(await testFiles(positionals)),
   ],
   { cwd: ROOT, stdio: 'inherit', reject: false },
 )

@@ -10,6 +10,7 @@ import type { MainConfig } from '@posthorn/config/main-config'
 import { log } from '@posthorn/log/log'
 import { errorReason } from '@posthorn/native/system-error'
 import { findQueueId } from '@posthorn/queue/queue-id'
+import { DomainList } from '@posthorn/tables/match-list'
 import { FLUSH_STATUS, sendFlushRequest, type FlushRequest } from '@posthorn/wire/flush-protocol'
 import { qmgrTrigger, trigger } from '@posthorn/wire/trigger'
 import { fail } from './fail.ts'
@@ -44,17 +45,25 @@ export async function flushSite(config: MainConfig, site: string): Promise<void>
   if (!isValidHostname(site) && !isValidAddressLiteral(site)) {
     fail(`Cannot flush mail queue - invalid destination: "${site}"`)
   }
+  const eligible = DomainList.open('fast_flush_domains', config.text('fast_flush_domains'), {
+    config,
+  })
+  if (!(await eligible.matches(site))) failNotConfigured(site)
   const status = await askFlush(config, { request: 'send_site', site })
   switch (status) {
     case FLUSH_STATUS.ok:
       return
     case FLUSH_STATUS.denied:
-      fail(`Flush service is not configured for destination "${site}"`)
+      failNotConfigured(site)
     case FLUSH_STATUS.bad:
       fail(`Invalid request: "${site}"`)
     default:
       fail('Cannot flush mail queue - service unavailable')
   }
+}
+
+function failNotConfigured(site: string): never {
+  fail(`Flush service is not configured for destination "${site}"`)
 }
 
 async function askFlush(config: MainConfig, request: FlushRequest): Promise<number> {

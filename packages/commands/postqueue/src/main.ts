@@ -10,6 +10,7 @@ import { OptionError } from '@posthorn/config/getopt'
 import { MainConfig } from '@posthorn/config/main-config'
 import { openLog } from '@posthorn/log/log'
 import { errorReason } from '@posthorn/native/system-error'
+import { requireAuthorization } from './authorization.ts'
 import { fail } from './fail.ts'
 import { flushAll, flushMessage, flushSite } from './flush-queue.ts'
 import { listQueue } from './list-queue.ts'
@@ -55,6 +56,8 @@ async function run(): Promise<void> {
   } catch (error) {
     fail(`chdir ${directory}: ${errorReason(error)}`)
   }
+  const lists = task.kind === 'table' || task.kind === 'json'
+  await requireAuthorization(config, lists ? 'authorized_mailq_users' : 'authorized_flush_users')
   switch (task.kind) {
     case 'flush':
       await flushAll(config)

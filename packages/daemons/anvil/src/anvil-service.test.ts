@@ -6,6 +6,7 @@ import { socketPair } from '@posthorn/native/socket'
 import { ByteStream } from '@posthorn/stream/byte-stream'
 import { encodePlainList, plain } from '@posthorn/wire/plain-list'
 import { Channel } from '@posthorn/wire/channel'
+import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { AnvilService } from './anvil-service.ts'
 
@@ -36,7 +37,9 @@ async function ask(channel: Channel, request: string, ident: string): Promise<st
     ['request', request],
     ['ident', ident],
   ])
-  return encodePlainList(await channel.receiveReply()).replaceAll('\n', ' ').trimEnd()
+  return encodePlainList(await channel.receiveReply())
+    .replaceAll('\n', ' ')
+    .trimEnd()
 }
 
 const at = new Date(2026, 10, 3, 1, 58, 51).getTime()
@@ -105,4 +108,35 @@ t.test('a malformed request costs the connection, not the service', async (t) =>
   const good = await connect(t, service)
   t.equal(await ask(good.channel, 'connect', 'x'), 'status=0 count=1 rate=1')
   service.stop()
+})
+
+t.test('whatever a client sends, the next one is served', async (t) => {
+  const service = new AnvilService({ unitSeconds: 60, statusUpdateSeconds: 0 })
+  const word = fc.constantFrom(
+    'request',
+    'ident',
+    'connect',
+    'disconnect',
+    'message',
+    'lookup',
+    '',
+    'x',
+    '-1',
+    '0',
+    '\xff',
+  )
+  const octets = fc.array(fc.tuple(word, fc.constantFrom('\n', '\n\n', '=', '')), { maxLength: 12 })
+  await fc.assert(
+    fc.asyncProperty(octets, async (parts) => {
+      const bad = await connect(t, service)
+      bad.channel.send(parts.flat().join(''))
+      await bad.channel.stream.flush()
+      bad.channel.close()
+      bad.served.catch(() => undefined)
+      const good = await connect(t, service)
+      t.match(await ask(good.channel, 'lookup', 'never'), 'status=0 count=0')
+      good.channel.close()
+    }),
+    { numRuns: 60 },
+  )
 })

@@ -12,15 +12,15 @@
  */
 import { normalizeHeaderName } from '@posthorn/message/header-line'
 import type { HeaderSection, MimeScanner } from '@posthorn/message/mime-scanner'
-import { log } from '@posthorn/log/log'
 import { encodeRecord, RECORD } from '@posthorn/queue/record'
 import type { CleanupContext } from './cleanup-context.ts'
-import { encodeHeader } from './header-editor.ts'
+import { encodeHeader, encodeLine } from './encode-line.ts'
 import type { Inspector } from './inspector.ts'
 import type { LineFilter } from './line-filter.ts'
 import type { Message } from './message.ts'
 import { noteEncoding } from './note-encoding.ts'
 import type { RecordInput } from './record-input.ts'
+import { refuseRecord } from './refuse-record.ts'
 import type { Stage, StepResult } from './stage.ts'
 
 export interface BodyParts {
@@ -77,16 +77,26 @@ export class BodyStage implements Stage {
       const payload = input.payload()
       const line = this.#parts.filter.body(this.#message, payload)
       if (this.#message.isBroken) return 'again'
-      const waiting = this.#line(line, type, line === payload ? input.octets() : undefined)
+      const waiting = this.#line(line, type, this.#asItCame(line, payload, input))
       if (waiting !== undefined) return waiting
       if (this.#message.isBroken) return 'again'
     }
   }
 
+  /** The record itself, when it says just this and is not too long. */
+  #asItCame(line: string, payload: string, input: RecordInput): string | undefined {
+    const isGood = line === payload && payload.length <= this.#context.settings.lineLimit
+    return isGood ? input.octets() : undefined
+  }
+
   #passThrough(input: RecordInput): void {
     const { mime } = this.#parts
     if (this.#isCareful || this.#section !== undefined) return
-    const text = input.takeText(this.#isMidLine, mime?.hasOpenBoundary === true)
+    const text = input.takeText({
+      isMidLine: this.#isMidLine,
+      stopsAtDashes: mime?.hasOpenBoundary === true,
+      lineLimit: this.#context.settings.lineLimit,
+    })
     if (text.octets === '') return
     this.#message.writer.append(text.octets)
     this.#isMidLine = text.isMidLine
@@ -126,7 +136,7 @@ export class BodyStage implements Stage {
     const { inspector } = this.#parts
     if (this.#context.settings.strict8BitBody) this.#refuse8Bit(line)
     if (inspector?.wantsBody === true) return this.#inspect(inspector, line, type)
-    this.#message.writer.append(octets ?? encodeRecord(type, line))
+    this.#message.writer.append(octets ?? encodeLine(line, this.#context.settings.lineLimit, type))
     return undefined
   }
 
@@ -134,8 +144,9 @@ export class BodyStage implements Stage {
     const verdict = await inspector.body(line)
     if (this.#message.isBroken) return 'again'
     const { writer } = this.#message
-    if (verdict.before !== undefined) writer.append(encodeRecord(RECORD.line, verdict.before))
-    if (verdict.text !== undefined) writer.append(encodeRecord(type, verdict.text))
+    const { lineLimit } = this.#context.settings
+    if (verdict.before !== undefined) writer.append(encodeLine(verdict.before, lineLimit))
+    if (verdict.text !== undefined) writer.append(encodeLine(verdict.text, lineLimit, type))
     return 'again'
   }
 
@@ -164,7 +175,7 @@ export class BodyStage implements Stage {
 
   #writeHeader(text: string): void {
     noteEncoding(this.#message, this.#context.settings, text)
-    this.#message.writer.append(encodeHeader(text))
+    this.#message.writer.append(encodeHeader(text, this.#context.settings.lineLimit))
   }
 
   #end(input: RecordInput): StepResult | Promise<StepResult> {
@@ -182,12 +193,7 @@ export class BodyStage implements Stage {
       this.#message.endContent()
       return this.#parts.extracted()
     }
-    const text =
-      type === RECORD.pointer || type === RECORD.padding
-        ? `record type ${type.charCodeAt(0)} not allowed - discarding this message`
-        : `message rejected: unexpected record type ${type.charCodeAt(0)} in message content`
-    log.warning(`${this.#message.id}: ${text}`)
-    this.#message.fail('bad')
+    refuseRecord(this.#message, type, 'message content')
     input.back()
     return 'again'
   }

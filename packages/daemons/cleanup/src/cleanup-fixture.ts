@@ -18,7 +18,6 @@ import type { BounceRequest } from '@posthorn/wire/bounce-protocol'
 import { Channel } from '@posthorn/wire/channel'
 import { CleanupOpening, SubmissionReply, cleanupProtocol } from '@posthorn/wire/cleanup-protocol'
 import type { CleanupContext } from './cleanup-context.ts'
-import type { CleanupMaps } from './cleanup-maps.ts'
 import { serveCleanup } from './cleanup-session.ts'
 import { createContext, type Neighbours } from './create-context.ts'
 
@@ -72,7 +71,6 @@ export class CleanupFixture {
   /** The queue directory becomes the working directory until close(). */
   static open(
     settings: Readonly<Record<string, string>> = {},
-    maps: CleanupMaps = {},
     neighbours: Partial<Neighbours> = {},
   ): CleanupFixture {
     const config = MainConfig.of({
@@ -85,7 +83,7 @@ export class CleanupFixture {
       ...settings,
     })
     return new CleanupFixture((own) =>
-      createContext(config, QueueLayout.fromConfig(config), maps, {
+      createContext(config, QueueLayout.fromConfig(config), {
         rewriteClient: { rewrite: playTrivialRewrite },
         sendBounce: async (_path, request) => {
           own.bounced.push(request)

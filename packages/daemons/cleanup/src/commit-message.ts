@@ -27,10 +27,9 @@ export async function commitMessage(
   if (message.status === 0 && message.recipientCount === 0) message.fail('recipients')
   if (message.status === 0) message.writeSize()
   if (message.status !== 0) {
-    const { status, reason } = message
     const isReturned = message.isReturnable && (await returnMessage(message, context))
     writer.remove()
-    return { status: isReturned ? 0 : message.status || status, reason }
+    return { status: isReturned ? 0 : message.status, reason: message.reason }
   }
   try {
     if (message.has('hold')) {

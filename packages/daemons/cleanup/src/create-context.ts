@@ -1,7 +1,7 @@
 /**
  * create-context - puts together what the messages of this process share
  *
- * The services that cleanup(8) talks to come from outside, so that a test can play them.
+ * Opens the tables, so it is called before the jail closes. The services that cleanup(8) talks to come from outside, so that a test can play them.
  */
 import type { MainConfig } from '@posthorn/config/main-config'
 import type { QueueLayout } from '@posthorn/queue/queue-layout'
@@ -16,6 +16,7 @@ import type { CleanupContext } from './cleanup-context.ts'
 import type { CleanupMaps } from './cleanup-maps.ts'
 import type { MappingClass } from './mapping-class.ts'
 import { Masquerade } from './masquerade.ts'
+import { openMaps } from './open-maps.ts'
 import { QueueNotifier } from './queue-notifier.ts'
 import { readSettings, type Settings } from './settings.ts'
 import { VirtualAliases } from './virtual-aliases.ts'
@@ -30,11 +31,11 @@ export interface Neighbours {
 export function createContext(
   config: MainConfig,
   layout: QueueLayout,
-  maps: CleanupMaps,
   neighbours: Neighbours,
 ): CleanupContext {
   const settings = readSettings(config)
   const rewriter = new AddressRewriter(neighbours.rewriteClient)
+  const maps = openMaps(config, rewriter)
   const { senderBcc, recipientBcc, virtualAlias } = maps
   const hasBccMaps = senderBcc !== undefined || recipientBcc !== undefined
   return {

@@ -17,6 +17,7 @@ import { applyExtraFlags } from './extra-flags.ts'
 import type { Message } from './message.ts'
 import { RecipientGroup } from './recipient-group.ts'
 import type { RecordInput } from './record-input.ts'
+import { refuseRecord } from './refuse-record.ts'
 import type { Stage, StepResult } from './stage.ts'
 
 const COPIED = new Set<string>([RECORD.inspector, RECORD.filter, RECORD.redirect, RECORD.killed])
@@ -66,13 +67,11 @@ export class EnvelopeStage implements Stage {
       case RECORD.sender:
         return this.#sender(payload)
       case RECORD.attribute:
-        this.#attribute(payload)
+        this.#attribute(payload, input.octets())
         return undefined
       case RECORD.dsnReturn:
       case RECORD.dsnEnvelopeId:
-        this.#pseudo(type, payload, () => {
-          message.write(type, payload)
-        })
+        this.#pseudo(type, payload, input.octets())
         return undefined
       case RECORD.dsnOriginalRecipient:
       case RECORD.dsnNotify:
@@ -94,8 +93,9 @@ export class EnvelopeStage implements Stage {
       case RECORD.canceled:
         return this.#beginRecipients() ? this.#group.record(type, payload) : undefined
       default:
-        if (!COPIED.has(type)) this.#unexpected(type)
+        if (!COPIED.has(type)) refuseRecord(message, type, 'envelope')
         else if (type !== RECORD.killed || this.#beginRecipients()) {
+          if (type === RECORD.killed) message.hasRecipientsHere = true // it may have been one
           message.writeOctets(input.octets())
         }
         return undefined
@@ -122,7 +122,7 @@ export class EnvelopeStage implements Stage {
     const { delayWarningSeconds } = this.#context.settings
     if (delayWarningSeconds > 0 && message.sender !== '' && !message.hasWarnTime) {
       const time = (message.arrival?.seconds ?? 0) + delayWarningSeconds
-      message.write(RECORD.warnTime, padNumber(time))
+      message.writer.append(encodeRecord(RECORD.warnTime, padNumber(time)))
       message.hasWarnTime = true
     }
     return true
@@ -132,10 +132,7 @@ export class EnvelopeStage implements Stage {
     const message = this.#message
     if (message.arrival !== undefined) return
     message.arrival = parseTimeRecord(payload)
-    if (message.arrival === undefined) {
-      this.#reject(`bad time record: ${payload}`)
-      return
-    }
+    if (message.arrival === undefined) return // and it will be missed
     message.write(RECORD.time, payload)
     const created = message.writer.created.seconds
     message.writeOctets(encodeAttribute('create_time', created))
@@ -157,7 +154,7 @@ export class EnvelopeStage implements Stage {
     return typeof address === 'string' ? finished(address) : address.then(finished)
   }
 
-  #attribute(payload: string): void {
+  #attribute(payload: string, octets: string): void {
     const message = this.#message
     const attribute = parseAttribute(payload)
     if (typeof attribute === 'string') {
@@ -171,9 +168,7 @@ export class EnvelopeStage implements Stage {
     }
     const pseudo = pseudoType(name)
     if (pseudo !== undefined) {
-      this.#pseudo(pseudo, value, () => {
-        message.write(RECORD.attribute, payload)
-      })
+      this.#pseudo(pseudo, value, octets)
       return
     }
     if (name === 'rewrite_context') {
@@ -190,22 +185,22 @@ export class EnvelopeStage implements Stage {
   }
 
   /** Attributes that are also record types of their own. */
-  #pseudo(type: string, value: string, copy: () => void): void {
+  #pseudo(type: string, value: string, octets: string): void {
     const message = this.#message
     switch (type) {
       case RECORD.createTime:
         return
       case RECORD.dsnReturn:
         if (value !== '1' && value !== '2') {
-          this.#reject(`bad DSN RET record <${value.slice(0, 100)}>`)
+          this.#reject(`bad DSN RET record <${octets.slice(2, 102)}>`)
           return
         }
         message.returnFlags = Number(value)
-        copy()
+        message.writeOctets(octets)
         return
       case RECORD.dsnEnvelopeId:
         message.envelopeId = value
-        copy()
+        message.writeOctets(octets)
         return
       default:
         this.#group.attribute(type, value)
@@ -224,13 +219,6 @@ export class EnvelopeStage implements Stage {
       this.#hasVerp = true
       message.writeOctets(encodeRecord(RECORD.verp, payload))
     }
-  }
-
-  #unexpected(type: string): void {
-    if (type === RECORD.pointer || type === RECORD.padding) {
-      this.#warn(`record type ${type.charCodeAt(0)} not allowed - discarding this message`)
-      this.#message.fail('bad')
-    } else this.#reject(`unexpected record type ${type.charCodeAt(0)} in envelope`)
   }
 
   #reject(text: string): void {

@@ -14,6 +14,7 @@ import { applyExtraFlags } from './extra-flags.ts'
 import type { Message } from './message.ts'
 import { RecipientGroup } from './recipient-group.ts'
 import type { RecordInput } from './record-input.ts'
+import { refuseRecord } from './refuse-record.ts'
 import type { Stage, StepResult } from './stage.ts'
 
 const COPIED = new Set<string>([
@@ -65,8 +66,9 @@ export class ExtractedStage implements Stage {
       case RECORD.canceled:
         return this.#group.record(type, payload)
       default:
+        if (type === RECORD.killed) message.hasRecipientsHere = true
         if (COPIED.has(type)) message.writeOctets(input.octets())
-        else this.#unexpected(type)
+        else refuseRecord(message, type, 'extracted envelope')
         return undefined
     }
   }
@@ -119,15 +121,5 @@ export class ExtractedStage implements Stage {
     const message = this.#message
     if (!message.isBroken) message.writer.append(RECORD.end + '\0')
     return 'end'
-  }
-
-  #unexpected(type: string): void {
-    const code = type.charCodeAt(0)
-    const text =
-      type === RECORD.pointer || type === RECORD.padding
-        ? `record type ${code} not allowed - discarding this message`
-        : `message rejected: unexpected record type ${code} in extracted envelope`
-    log.warning(`${this.#message.id}: ${text}`)
-    this.#message.fail('bad')
   }
 }

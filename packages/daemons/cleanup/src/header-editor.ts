@@ -14,8 +14,8 @@ import { findHeaderClass, type HeaderClass } from '@posthorn/message/header-clas
 import { MimeScanner } from '@posthorn/message/mime-scanner'
 import { parseContentType } from '@posthorn/message/mime-type'
 import { log } from '@posthorn/log/log'
-import { encodeRecord, RECORD } from '@posthorn/queue/record'
 import type { CleanupContext } from './cleanup-context.ts'
+import { encodeHeader } from './encode-line.ts'
 import { rewriteHeader } from './header-addresses.ts'
 import type { Inspector } from './inspector.ts'
 import type { Message } from './message.ts'
@@ -144,7 +144,7 @@ export class HeaderEditor {
   #write(text: string, octets?: string): void {
     const { writer } = this.#message
     if (!isAscii(text)) this.#noteBeyondAscii(text)
-    writer.append(octets ?? encodeHeader(text))
+    writer.append(octets ?? encodeHeader(text, this.#context.settings.lineLimit))
   }
 
   #noteBeyondAscii(text: string): void {
@@ -166,7 +166,8 @@ export class HeaderEditor {
     const { settings } = this.#context
     if (message.rewriteContext === 'local' || settings.alwaysAddMissingHeaders) {
       for (const header of missingHeaders(message, settings, this.#seen, this.#isResent)) {
-        this.#write(header)
+        // Not noted as beyond ASCII: a full name must not make the message need SMTPUTF8.
+        message.writer.append(encodeHeader(header, settings.lineLimit))
         const id = /^((?:resent-)?message-id): (.*)/i.exec(header)
         if (id === null) continue
         const name = (id[1] ?? '').toLowerCase()
@@ -177,13 +178,4 @@ export class HeaderEditor {
     if (!this.#seen.has('message-id')) log.info(`${message.id}: message-id=<>`)
     return undefined
   }
-}
-
-/** Records of a logical header; a continuation line begins with a blank or gets a tab. */
-export function encodeHeader(text: string): string {
-  if (!text.includes('\n')) return encodeRecord(RECORD.line, text)
-  return text
-    .split('\n')
-    .map((line, at) => encodeRecord(RECORD.line, at === 0 || /^[ \t]/.test(line) ? line : `\t${line}`))
-    .join('')
 }

@@ -18,6 +18,7 @@ import type { HeaderEditor } from './header-editor.ts'
 import type { LineFilter } from './line-filter.ts'
 import type { Message } from './message.ts'
 import type { RecordInput } from './record-input.ts'
+import { refuseRecord } from './refuse-record.ts'
 import type { Stage, StepResult } from './stage.ts'
 
 export class HeaderStage implements Stage {
@@ -55,10 +56,13 @@ export class HeaderStage implements Stage {
       const isLine = type === RECORD.line
       if (!isLine && this.#pieces === '') {
         input.back()
-        return this.#endOfContent()
+        if (type === RECORD.extracted) return this.#endOfContent()
+        refuseRecord(this.#message, type, 'message content')
+        return 'again'
       }
       const payload = isLine ? input.payload() : ''
-      const line = this.#filter.header(this.#message, this.#pieces + payload)
+      const whole = this.#pieces + payload
+      const line = this.#filter.header(this.#message, whole)
       if (this.#text !== '' && !isContinuation(line)) {
         const waiting = this.#finishHeader()
         if (waiting !== undefined) {
@@ -66,15 +70,20 @@ export class HeaderStage implements Stage {
           return waiting.then(() => 'again')
         }
       }
-      const octets = line === payload && isLine ? input.octets() : undefined
+      const isAsItCame = isLine && line === payload && line.length <= this.#lineLimit
+      const octets = isAsItCame ? input.octets() : undefined
       if (!isLine) input.back() // the content ends within a line: that line ends there, too
       this.#pieces = ''
       if (this.#message.isBroken) return 'again'
       if (this.#text !== '') this.#add(line, octets)
       else if (isHeaderStart(line)) this.#begin(line, octets)
-      else return this.#endOfHeaders(line)
+      else return this.#endOfHeaders(whole)
     }
     return 'more'
+  }
+
+  get #lineLimit(): number {
+    return this.#context.settings.lineLimit
   }
 
   #addPiece(payload: string): void {
@@ -120,7 +129,7 @@ export class HeaderStage implements Stage {
       if (this.#message.isBroken) return 'again'
       const body = this.#body()
       this.#message.writer.append(encodeRecord(RECORD.line))
-      if (line !== '') body.insert(line)
+      if (line !== '') body.insert(this.#filter.body(this.#message, line))
       return body
     }
     const waiting = this.#editor.endOfHeaders()

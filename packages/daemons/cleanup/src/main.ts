@@ -21,8 +21,8 @@ runService({
   program: 'cleanup',
   kind: 'single',
   requires: ['unlimited'],
-  beforeJail: async (service) => {
-    context = await openContext(service)
+  beforeJail: (service) => {
+    context = openContext(service)
   },
   start: (service) => {
     const opened = context

@@ -7,13 +7,14 @@
  * Source: Postfix 3.7 masquerade_domains in postconf(5).
  */
 import { foldCase, splitAddress } from '@posthorn/address/split-address'
+import { TableUnavailableError } from '@posthorn/tables/table-error'
 import { log } from '@posthorn/log/log'
 import type { MappingClass } from './mapping-class.ts'
 import type { Message } from './message.ts'
 
 /** Users who keep their full address; the match lists of packages/lib/tables fit. */
 export interface NameList {
-  matches: (name: string) => Promise<boolean>
+  matches: (name: string) => boolean | Promise<boolean>
 }
 
 export class Masquerade {
@@ -51,7 +52,7 @@ export class Masquerade {
     try {
       return await this.#exceptions.matches(local)
     } catch (error) {
-      log.warning(error instanceof Error ? error.message : String(error))
+      if (!(error instanceof TableUnavailableError)) throw error
       log.info(
         `${message.id}: masquerade_exceptions map lookup problem -- message not accepted, try again later`,
       )

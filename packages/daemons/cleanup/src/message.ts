@@ -54,7 +54,7 @@ export class Message {
   recipientCount = 0
   /** All that were written, if the message may have to be bounced. */
   readonly recipients: Recipient[] = []
-  /** Recipients have been written in this segment of the file. */
+  /** Records about recipients have been seen in this segment: others among them are in qmgr's way. */
   hasRecipientsHere = false
   sizeFlags = 0
   /** SMTPUTF8_FLAGS: field 6 of the size record. */
@@ -117,6 +117,7 @@ export class Message {
   }
 
   beginContent(): void {
+    this.hasRecipientsHere = false
     this.writer.append(encodeRecord(RECORD.message))
     this.dataOffset = this.writer.position
   }

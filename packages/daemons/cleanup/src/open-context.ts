@@ -8,14 +8,13 @@ import { RewriteClient } from '@posthorn/wire/rewrite-protocol'
 import { qmgrTrigger, trigger } from '@posthorn/wire/trigger'
 import type { CleanupContext } from './cleanup-context.ts'
 import { createContext } from './create-context.ts'
-import { openMaps } from './open-maps.ts'
 
-export async function openContext(service: ServiceContext): Promise<CleanupContext> {
+export function openContext(service: ServiceContext): CleanupContext {
   const { config } = service
   const timeoutMs = config.seconds('ipc_timeout') * 1000
   const queueManager = `public/${config.text('queue_service_name')}`
   const triggerTimeoutMs = config.seconds('trigger_timeout') * 1000
-  return createContext(config, QueueLayout.fromConfig(config), await openMaps(service), {
+  return createContext(config, QueueLayout.fromConfig(config), {
     rewriteClient: new RewriteClient({
       path: `private/${config.text('rewrite_service_name')}`,
       timeoutMs,

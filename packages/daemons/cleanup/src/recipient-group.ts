@@ -36,6 +36,7 @@ export class RecipientGroup {
 
   /** dsn_orig_rcpt or notify_flags for the recipient that follows. */
   attribute(type: string, value: string): void {
+    this.#message.hasRecipientsHere = true
     if (type === RECORD.dsnOriginalRecipient) {
       this.#dsnOriginal = value
       return
@@ -51,6 +52,7 @@ export class RecipientGroup {
   }
 
   record(type: string, payload: string): Promise<void> | undefined {
+    this.#message.hasRecipientsHere = true
     if (type === RECORD.originalRecipient) {
       this.#original = payload
       return undefined

@@ -17,6 +17,13 @@ const LINE = 0x4e // N
 const PART = 0x4c // L
 const DASH = 0x2d
 
+export interface TakeTextOptions {
+  /** The record before was an L: the next one does not begin a line. */
+  readonly isMidLine: boolean
+  readonly stopsAtDashes: boolean
+  readonly lineLimit: number
+}
+
 export class RecordInput {
   readonly #stream: ByteStream
   #octets = ''
@@ -67,24 +74,24 @@ export class RecordInput {
 
   /**
    * Octets of the text records (N and L) that follow, complete ones only, up to one that needs a look: another type, a CR
-   * or LF inside its text, or, where boundaries matter, a line that begins with `--`. May be empty.
-   *
-   * @param isMidLine the record before was an L: the next one does not begin a line
+   * or LF inside its text, more text than fits a record, or, where boundaries matter, a line that begins with `--`. May be
+   * empty.
    */
-  takeText(isMidLine: boolean, stopsAtDashes: boolean): { octets: string; isMidLine: boolean } {
+  takeText(how: TakeTextOptions): { octets: string; isMidLine: boolean } {
     const octets = this.#octets
     const from = this.#end
     let nextCr = octets.indexOf('\r', from)
     let nextLf = octets.indexOf('\n', from)
-    let isInLine = isMidLine
+    let isInLine = how.isMidLine
     for (;;) {
       const type = octets.charCodeAt(this.#end)
       if ((type !== LINE && type !== PART) || !this.#measure(this.#end)) break
       // A length octet may look like CR or LF.
       if (nextCr >= 0 && nextCr < this.#payload) nextCr = octets.indexOf('\r', this.#payload)
       if (nextLf >= 0 && nextLf < this.#payload) nextLf = octets.indexOf('\n', this.#payload)
+      const isLong = this.#end - this.#payload > how.lineLimit
       const isStray = (nextCr >= 0 && nextCr < this.#end) || (nextLf >= 0 && nextLf < this.#end)
-      if (isStray || (stopsAtDashes && !isInLine && this.#beginsWithDashes())) {
+      if (isLong || isStray || (how.stopsAtDashes && !isInLine && this.#beginsWithDashes())) {
         this.back()
         break
       }

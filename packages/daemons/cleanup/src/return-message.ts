@@ -36,7 +36,7 @@ export async function returnMessage(message: Message, context: CleanupContext): 
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     log.warning(`${message.id}: bounce message failure: ${reason}`)
-    message.fail('write')
+    message.status = CLEANUP_STATUS.write
     return false
   }
 }

@@ -17,6 +17,7 @@ export interface Settings {
   readonly replacesStrayCrLf: boolean
   readonly rejectCharacters: string
   readonly stripCharacters: string
+  readonly lineLimit: number
   readonly headerSizeLimit: number
   readonly headerTokenLimit: number
   readonly hopLimit: number
@@ -61,6 +62,7 @@ export function readSettings(config: MainConfig): Settings {
     replacesStrayCrLf: config.boolean('cleanup_replace_stray_cr_lf'),
     rejectCharacters: unescape(config.text('message_reject_characters')),
     stripCharacters: unescape(config.text('message_strip_characters')),
+    lineLimit: config.integer('line_length_limit'),
     headerSizeLimit: config.integer('header_size_limit'),
     headerTokenLimit: config.integer('header_address_token_limit'),
     hopLimit: config.integer('hopcount_limit'),

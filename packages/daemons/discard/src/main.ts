@@ -8,14 +8,19 @@
  */
 import { runService } from '@posthorn/daemon/run-service'
 import { serveDeliveries } from '@posthorn/delivery/delivery-agent'
-import { createDeliveryContext } from '@posthorn/delivery/delivery-context'
+import { createDeliveryContext, type DeliveryContext } from '@posthorn/delivery/delivery-context'
 import { discardAgent } from './discard-agent.ts'
+
+let opened: DeliveryContext | undefined
 
 runService({
   program: 'discard',
   kind: 'single',
+  beforeJail({ config }) {
+    opened = createDeliveryContext(config)
+  },
   start({ config }) {
-    const context = createDeliveryContext(config)
+    const context = opened ?? createDeliveryContext(config)
     return { serve: async (stream) => serveDeliveries(stream, discardAgent, context) }
   },
 })

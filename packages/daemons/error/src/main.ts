@@ -11,17 +11,20 @@
  */
 import { runService } from '@posthorn/daemon/run-service'
 import { serveDeliveries } from '@posthorn/delivery/delivery-agent'
-import { createDeliveryContext } from '@posthorn/delivery/delivery-context'
+import { createDeliveryContext, type DeliveryContext } from '@posthorn/delivery/delivery-context'
 import { errorAgent } from './error-agent.ts'
+
+let opened: DeliveryContext | undefined
 
 runService({
   program: 'error',
   kind: 'single',
+  beforeJail({ config }) {
+    opened = createDeliveryContext(config)
+  },
   start({ config, serviceName }) {
-    const context = createDeliveryContext(config)
-    const agent = errorAgent(
-      serviceName === 'error' ? 'bounced' : 'deferred',
-    )
+    const context = opened ?? createDeliveryContext(config)
+    const agent = errorAgent(serviceName === 'error' ? 'bounced' : 'deferred')
     return { serve: async (stream) => serveDeliveries(stream, agent, context) }
   },
 })

@@ -1,7 +1,15 @@
 /**
  * flush-service.test - requests over socket pairs, against a queue in a temporary directory
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { captureLog } from '@posthorn/log/capture-log'
 import { Acceptor, listenOn, socketPair } from '@posthorn/native/socket'
 import { QueueLayout } from '@posthorn/queue/queue-layout'
@@ -9,6 +17,7 @@ import { ByteStream } from '@posthorn/stream/byte-stream'
 import { temporaryDirectory } from '@posthorn/testing/temporary-directory'
 import { Channel } from '@posthorn/wire/channel'
 import { encodeFlushRequest, FlushReply, type FlushRequest } from '@posthorn/wire/flush-protocol'
+import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { FlushService } from './flush-service.ts'
 import { siteLogName } from './site-log.ts'
@@ -24,7 +33,7 @@ interface Lab {
   readonly layout: QueueLayout
   readonly triggers: string[]
   readonly service: FlushService
-  message(queue: 'deferred' | 'incoming', id: string): string
+  readonly message: (queue: 'deferred' | 'incoming', id: string) => string
 }
 
 /** A queue of its own as working directory, with a qmgr(8) that writes down its triggers. */
@@ -126,23 +135,26 @@ t.test('statuses are those of Postfix', async (t) => {
   t.same(readdirSync('flush'), ['a_test'])
 })
 
-t.test('send_site moves what was deferred, empties the log and tells qmgr before and after', async (t) => {
-  const { service, message, triggers } = lab(t)
-  const deferred = message('deferred', 'AAA111')
-  const incoming = message('incoming', 'BBB222')
-  for (const queueId of ['AAA111', 'BBB222', 'AAA111', 'GONE33']) {
-    await ask(service, { request: 'add', site: 'a.test', queueId })
-  }
-  t.equal(await ask(service, { request: 'send_site', site: 'a.test' }), '0')
-  t.same(await heard(triggers, 2), ['F', 'I'])
-  t.notOk(existsSync(deferred))
-  t.ok(isRecent('incoming/AAA111'))
-  t.ok(isRecent(incoming))
-  t.equal(statSync('incoming/AAA111').mode & 0o777, 0o700)
-  t.equal(statSync('flush/a_test').size, 0)
-  await ask(service, { request: 'send_site', site: 'a.test' })
-  t.same(await heard(triggers, 3), ['F', 'I', 'F'], 'nothing to scan for')
-})
+t.test(
+  'send_site moves what was deferred, empties the log and tells qmgr before and after',
+  async (t) => {
+    const { service, message, triggers } = lab(t)
+    const deferred = message('deferred', 'AAA111')
+    const incoming = message('incoming', 'BBB222')
+    for (const queueId of ['AAA111', 'BBB222', 'AAA111', 'GONE33']) {
+      await ask(service, { request: 'add', site: 'a.test', queueId })
+    }
+    t.equal(await ask(service, { request: 'send_site', site: 'a.test' }), '0')
+    t.same(await heard(triggers, 2), ['F', 'I'])
+    t.notOk(existsSync(deferred))
+    t.ok(isRecent('incoming/AAA111'))
+    t.ok(isRecent(incoming))
+    t.equal(statSync('incoming/AAA111').mode & 0o777, 0o700)
+    t.equal(statSync('flush/a_test').size, 0)
+    await ask(service, { request: 'send_site', site: 'a.test' })
+    t.same(await heard(triggers, 3), ['F', 'I', 'F'], 'nothing to scan for')
+  },
+)
 
 t.test('rubbish in a log is passed over', async (t) => {
   const { service, message } = lab(t)
@@ -162,24 +174,27 @@ t.test('send_file sends one message and unthrottles it', async (t) => {
   t.ok(isRecent('incoming/AAA111'))
 })
 
-t.test('rfrsh and its trigger: old logs are sent, old empty ones deleted, the others left', async (t) => {
-  for (const request of ['W', 'W\0', encodeFlushRequest({ request: 'rfrsh' })]) {
-    const { service, message, triggers } = lab(t)
-    for (const id of ['OLD111', 'NEW222']) message('deferred', id)
-    const now = Date.now() / 1000
-    writeFileSync('flush/old', 'OLD111\n')
-    utimesSync('flush/old', now - 3700, now)
-    writeFileSync('flush/new', 'NEW222\n')
-    writeFileSync('flush/empty', '')
-    writeFileSync('flush/emptyold', '')
-    utimesSync('flush/emptyold', now, now - 7300)
-    t.equal(await converse(service, request), request.length > 2 ? '0' : '')
-    t.same(readdirSync('flush').sort(), ['empty', 'new', 'old'])
-    t.same(readdirSync('incoming'), ['OLD111'])
-    t.same(await heard(triggers, 1), ['I'], 'without forgetting dead destinations')
-    t.ok(statSync('flush/old').atimeMs > Date.now() - 10_000)
-  }
-})
+t.test(
+  'rfrsh and its trigger: old logs are sent, old empty ones deleted, the others left',
+  async (t) => {
+    for (const request of ['W', 'W\0', encodeFlushRequest({ request: 'rfrsh' })]) {
+      const { service, message, triggers } = lab(t)
+      for (const id of ['OLD111', 'NEW222']) message('deferred', id)
+      const now = Date.now() / 1000
+      writeFileSync('flush/old', 'OLD111\n')
+      utimesSync('flush/old', now - 3700, now)
+      writeFileSync('flush/new', 'NEW222\n')
+      writeFileSync('flush/empty', '')
+      writeFileSync('flush/emptyold', '')
+      utimesSync('flush/emptyold', now, now - 7300)
+      t.equal(await converse(service, request), request.length > 2 ? '0' : '')
+      t.same(readdirSync('flush').sort(), ['empty', 'new', 'old'])
+      t.same(readdirSync('incoming'), ['OLD111'])
+      t.same(await heard(triggers, 1), ['I'], 'without forgetting dead destinations')
+      t.ok(statSync('flush/old').atimeMs > Date.now() - 10_000)
+    }
+  },
+)
 
 t.test('purge sends every log', async (t) => {
   const { service, message } = lab(t)
@@ -203,4 +218,34 @@ t.test('a queue manager that is away is no failure', async (t) => {
   t.equal(await ask(absent, { request: 'send_file', queueId: 'AAA111' }), '0')
   t.match(logged.lines, [/unable to look up public\/nobody/])
   t.equal(await ask(service, { request: 'send_file', queueId: 'AAA111' }), '0')
+})
+
+t.test('whatever a client sends, the next one is served', async (t) => {
+  const { service } = lab(t)
+  const word = fc.constantFrom(
+    'request',
+    'add',
+    'send_site',
+    'site',
+    'queue_id',
+    'a.test',
+    'W',
+    '',
+    '..',
+  )
+  const octets = fc.array(fc.tuple(word, fc.constantFrom('\0', '\0\0', '')), { maxLength: 12 })
+  await fc.assert(
+    fc.asyncProperty(octets, async (parts) => {
+      const [a, b] = socketPair()
+      const stream = new ByteStream(b, { timeoutMs: 5_000 })
+      const bad = new Channel(new ByteStream(a, { timeoutMs: 5_000 }))
+      bad.send(parts.flat().join(''))
+      await bad.stream.flush()
+      bad.close()
+      await service.serve(stream).catch(() => undefined)
+      stream.close()
+      t.equal(await ask(service, { request: 'send_file', queueId: 'GONE' }), '0')
+    }),
+    { numRuns: 60 },
+  )
 })

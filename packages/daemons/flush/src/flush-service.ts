@@ -9,6 +9,7 @@
  */
 import { stat, unlink } from 'node:fs/promises'
 import { log } from '@posthorn/log/log'
+import { errorReason } from '@posthorn/native/system-error'
 import { findQueueId } from '@posthorn/queue/queue-id'
 import type { QueueLayout } from '@posthorn/queue/queue-layout'
 import { hasCode } from '@posthorn/queue/queue-move'
@@ -53,7 +54,7 @@ export class FlushService {
   async serve(stream: ByteStream): Promise<void> {
     const channel = new Channel(stream)
     channel.announce(flushProtocol)
-    if (!(await stream.fill())) return
+    if (!(await channel.untilInput())) return
     if (stream.buffered.length <= 2) {
       if (stream.take(2).startsWith('W')) await this.#refresh(this.#options.refreshSeconds)
       return
@@ -74,9 +75,7 @@ export class FlushService {
   }
 
   /** @returns FLUSH_STATUS */
-  async #answer(
-    request: Exclude<FlushRequest, { request: 'rfrsh' | 'purge' }>,
-  ): Promise<number> {
+  async #answer(request: Exclude<FlushRequest, { request: 'rfrsh' | 'purge' }>): Promise<number> {
     try {
       switch (request.request) {
         case 'add':
@@ -87,7 +86,7 @@ export class FlushService {
           return await this.#sendFile(request.queueId)
       }
     } catch (error) {
-      log.warning(`cannot serve ${request.request} request: ${reason(error)}`)
+      log.warning(`cannot serve ${request.request} request: ${errorReason(error)}`)
       return FLUSH_STATUS.failed
     }
   }
@@ -146,7 +145,7 @@ export class FlushService {
           await unlink(path)
         }
       } catch (error) {
-        if (!hasCode(error, 'ENOENT')) log.warning(`cannot refresh ${path}: ${reason(error)}`)
+        if (!hasCode(error, 'ENOENT')) log.warning(`cannot refresh ${path}: ${errorReason(error)}`)
       }
     }
   }
@@ -156,7 +155,7 @@ export class FlushService {
     try {
       await trigger(qmgrPath, octets, triggerTimeoutMs)
     } catch (error) {
-      log.warning(`unable to look up ${qmgrPath}: ${reason(error)}`)
+      log.warning(`unable to look up ${qmgrPath}: ${errorReason(error)}`)
     }
   }
 }
@@ -170,8 +169,4 @@ async function readRequest(channel: Channel): Promise<FlushRequest | 'bad' | und
     log.warning(error.message)
     return 'bad'
   }
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -98,7 +98,8 @@ async function readIds(file: FileHandle, path: string): Promise<Set<QueueId>> {
     for (const line of lines) {
       if (line === '') continue
       const id = findQueueId(line)
-      if (id === undefined) log.warning(`bad queue id "${line.slice(0, 30)}..." in fast flush logfile ${path}`)
+      if (id === undefined)
+        log.warning(`bad queue id "${line.slice(0, 30)}..." in fast flush logfile ${path}`)
       else if (ids.size < rememberedIds) ids.add(id)
     }
     if (bytesRead === 0) break

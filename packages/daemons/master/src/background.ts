@@ -92,10 +92,9 @@ function leadSession(): void {
     startSession()
   } catch (error) {
     if (sessionId() !== process.pid) {
-      throw new ConfigError(
-        `unable to set session and process group ID: ${errorReason(error)}`,
-        { cause: error },
-      )
+      throw new ConfigError(`unable to set session and process group ID: ${errorReason(error)}`, {
+        cause: error,
+      })
     }
   }
 }
@@ -120,7 +119,7 @@ function readyDescriptor(): number | undefined {
 export function tellReady(): void {
   const fd = readyDescriptor()
   if (fd === undefined) return
-  delete process.env[READY_VARIABLE]
+  Reflect.deleteProperty(process.env, READY_VARIABLE)
   try {
     writeSync(fd, '\0')
   } catch {

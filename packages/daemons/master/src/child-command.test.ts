@@ -16,7 +16,11 @@ const entry: MasterEntry = {
   line: 1,
 }
 
-function commandLine(change: Partial<MasterEntry>, listenerCount = 1, isLoopbackOnly = false): string {
+function commandLine(
+  change: Partial<MasterEntry>,
+  listenerCount = 1,
+  isLoopbackOnly = false,
+): string {
   const changed = { ...entry, ...change }
   const isStressed = hasStressOption(changed, isLoopbackOnly) ? false : undefined
   const situation = { listenerCount, staysAttached: false, isVerbose: false, isStressed }
@@ -24,15 +28,15 @@ function commandLine(change: Partial<MasterEntry>, listenerCount = 1, isLoopback
 }
 
 t.test('childArguments() as observed with Postfix 3.7', (t) => {
-  t.equal(
-    commandLine({ service: '12525', type: 'inet' }),
-    'probe -n 12525 -t inet -u -o stress=',
-  )
+  t.equal(commandLine({ service: '12525', type: 'inet' }), 'probe -n 12525 -t inet -u -o stress=')
   t.equal(
     commandLine({ service: 'zero', processLimit: 0, isChrooted: true }),
     'probe -z -n zero -t unix -u -c',
   )
-  t.equal(commandLine({ service: 'ff', type: 'fifo', processLimit: 1 }), 'probe -l -n ff -t fifo -u')
+  t.equal(
+    commandLine({ service: 'ff', type: 'fifo', processLimit: 1 }),
+    'probe -l -n ff -t fifo -u',
+  )
   t.equal(
     commandLine({ service: '127.0.0.1:10025', type: 'inet', command: 'smtpd' }, 1, true),
     'smtpd -n 127.0.0.1:10025 -t inet -u',

@@ -29,9 +29,9 @@ export interface ChildEnd {
 
 export interface ChildHandlers {
   /** Once, for a process that was started. */
-  ended(end: ChildEnd): void
+  ended: (end: ChildEnd) => void
   /** Once, and later, when none was. `isFork`: the system has no room; else the program cannot be run. */
-  failed(reason: string, isFork: boolean): void
+  failed: (reason: string, isFork: boolean) => void
 }
 
 const NO_ROOM = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'])

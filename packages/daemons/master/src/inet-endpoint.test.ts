@@ -44,6 +44,9 @@ t.test('resolveEndpoint() refuses what cannot be listened on', async (t) => {
   t.match(await resolve('127.0.0.1:'), 'bad hostname or network address')
   t.match(await resolve('no-such-port'), 'bad hostname or network address: no-such-port')
   t.match(await resolve('70000'), 'bad hostname')
-  t.match(await resolve('[::1]:25', { inet_protocols: 'ipv4' }), 'no valid IP address found: [::1]:25')
+  t.match(
+    await resolve('[::1]:25', { inet_protocols: 'ipv4' }),
+    'no valid IP address found: [::1]:25',
+  )
   t.match(await resolve('25', { inet_interfaces: '' }), 'no valid IP address found')
 })

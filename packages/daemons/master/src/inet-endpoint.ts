@@ -67,7 +67,8 @@ export async function resolveEndpoint(
 ): Promise<InetEndpoint> {
   const { host, port: portName } = splitEndpoint(service)
   const port = findPort(portName, network)
-  const hosts = host === undefined ? await ownAddresses(network) : await hostAddresses(host, network)
+  const hosts =
+    host === undefined ? await ownAddresses(network) : await hostAddresses(host, network)
   if (hosts.length === 0) throw new EndpointError(`no valid IP address found: ${service}`)
   const addresses = hosts.map((address): InetAddress => {
     return { family: isIP(address) === 4 ? 'inet' : 'inet6', address, port }
@@ -154,5 +155,5 @@ function loopbackAddresses(): string[] {
 }
 
 function isLoopback(address: string): boolean {
-  return address === '::1' || /^127\./.test(address)
+  return address === '::1' || address.startsWith('127.')
 }

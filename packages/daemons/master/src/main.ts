@@ -14,7 +14,7 @@ import { errorReason } from '@posthorn/native/system-error'
 import { detach, isInBackground, startInBackground, tellReady } from './background.ts'
 import { Identity } from './identity.ts'
 import { isLockHeld } from './lock-file.ts'
-import { Master, MASTER_LOCK } from './master.ts'
+import { Master, MASTER_LOCK, openMasterLog } from './master.ts'
 import { parseMasterOptions, UsageError, type MasterOptions } from './master-options.ts'
 
 function loadConfig(options: MasterOptions): MainConfig {
@@ -45,14 +45,10 @@ async function run(): Promise<void> {
   const config = loadConfig(options)
   const identity = Identity.of(config)
   detach(options)
-  openLog({
-    program: 'master',
-    config,
-    isDaemon: true,
-    isVerbose: options.isVerbose,
-    stderr: options.staysAttached,
-  })
-  const warnings = identity.isRootless ? config.warnings : [...config.warnings, ...checkStartup(config)]
+  openMasterLog(config, options)
+  const warnings = identity.isRootless
+    ? config.warnings
+    : [...config.warnings, ...checkStartup(config)]
   for (const warning of warnings) log.warning(warning)
   process.chdir(config.text('queue_directory'))
   await Master.start(config, options, identity)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { parseMasterOptions, UsageError } from './master-options.ts'
+import { parseMasterOptions } from './master-options.ts'
 
 t.test('parseMasterOptions()', (t) => {
   t.match(parseMasterOptions(['-c', '/etc/x', '-vw', '-e', '60']), {
@@ -12,9 +12,9 @@ t.test('parseMasterOptions()', (t) => {
   t.match(parseMasterOptions(['-i'], {}, 1), { isInit: true, keepsOutput: true })
   t.equal(parseMasterOptions([], { MAIL_VERBOSE: '' }).isVerbose, true)
   for (const bad of ['-x', '-t -w', '-e soon', 'word', '-c']) {
-    t.throws(() => parseMasterOptions(bad.split(' ')), UsageError)
+    t.throws(() => parseMasterOptions(bad.split(' ')), { code: 'POSTHORN_USAGE' })
   }
   t.throws(() => parseMasterOptions(['-i'], {}, 2), /only for PID 1/)
-  t.throws(() => parseMasterOptions(['-i', '-d'], {}, 1), UsageError)
+  t.throws(() => parseMasterOptions(['-i', '-d'], {}, 1), { code: 'POSTHORN_USAGE' })
   t.end()
 })

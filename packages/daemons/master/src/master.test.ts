@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import t from 'tap'
 import { freePort } from '@posthorn/testing/free-port'
 import { waitFor } from '@posthorn/testing/wait-for'
-import { createSite, type ProbeReport } from './test/master-site.ts'
+import { createSite } from './test/master-site.ts'
 
 function isRunning(pid: number): boolean {
   try {
-    process.kill(pid, 0)
-    return true
+    // an orphan stays as a zombie until process 1 looks
+    return !readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ')
   } catch {
     return false
   }
@@ -44,8 +44,7 @@ t.test('sockets, locks, and one master per queue', async (t) => {
   t.match((await site.run(['-i'])).output, 'fatal: -i is allowed only for PID 1 process')
   t.same(site.reports(), [], 'nobody came: no process')
   master.kill('SIGTERM')
-  const [status, signal] = await once(master, 'exit')
-  t.same([status, signal], [null, 'SIGTERM'])
+  t.same(await once(master, 'exit'), [null, 'SIGTERM'])
   t.match(site.log(), 'terminating on signal 15')
   t.equal((await site.run(['-t'])).status, 0)
 })
@@ -53,20 +52,23 @@ t.test('sockets, locks, and one master per queue', async (t) => {
 t.test('a program that serves one client per process', async (t) => {
   const site = createSite(t)
   const port = await freePort()
-  site.configure([`${port} inet n n y - 2 probe -v { two words } single`], ['inet_interfaces = all'])
+  site.configure(
+    [`${port} inet n n y - 2 probe -v { two words } single`],
+    ['inet_interfaces = all'],
+  )
   await site.start()
   const address = { family: 'inet', address: '127.0.0.1', port } as const
   const first = await site.client(address)
-  const report = site.reports()[0] as ProbeReport
-  t.equal(report.pid, first.pid)
-  t.equal(report.name, 'probe')
-  t.same(report.args, [
+  const [report] = site.reports()
+  t.equal(report?.pid, first.pid)
+  t.equal(report?.name, 'probe')
+  t.same(report?.args, [
     ...['-n', String(port), '-t', 'inet', '-d', '-c', '-o', 'stress=', '-s', '2'],
     ...['-v', 'two words', 'single'],
   ])
-  t.equal(report.cwd, site.queue)
-  t.equal(report.umask, 0o077)
-  t.same(report.environment, {
+  t.equal(report?.cwd, site.queue)
+  t.equal(report?.umask, 0o077)
+  t.same(report?.environment, {
     GENERATION: '1',
     LANG: 'C',
     MAIL_CONFIG: join(site.directory, 'etc'),
@@ -77,13 +79,13 @@ t.test('a program that serves one client per process', async (t) => {
   const second = await site.client(address)
   t.not(second.pid, first.pid)
   t.same(site.reports()[1]?.environment['GENERATION'], '2')
-  t.same(site.reports()[1]?.args.slice(5, 7), ['-o', 'stress=yes'], 'the last slot')
+  t.same(site.reports()[1]?.args.slice(6, 8), ['-o', 'stress=yes'], 'the last slot')
   const third = site.client(address)
   await waitFor(() => site.log().includes('has reached its process limit "2"'), 'the warning')
   t.equal(site.reports().length, 2)
   first.stream.close()
   const { pid } = await third
-  t.notOk([second.pid].includes(pid))
+  t.not(pid, second.pid)
 })
 
 t.test('an idle process serves the next client', async (t) => {
@@ -95,7 +97,6 @@ t.test('an idle process serves the next client', async (t) => {
     const { stream, pid } = await site.client('private/one')
     pids.add(pid)
     stream.close()
-    await waitFor(() => site.log() !== '', 'anything')
   }
   t.ok(pids.size <= 2, 'at most one spare')
 })
@@ -185,7 +186,7 @@ t.test('a reload keeps listeners, replaces processes, adds and removes services'
   site.configure(['one unix - - n'])
   master.kill('SIGHUP')
   await waitFor(() => site.log().includes('keeping the configuration of before'), 'the refusal')
-  t.match(site.log(), /error: .*master\.cf: line 1: missing "wakeup_time" field/)
+  t.match(site.log(), /warning: .*master\.cf: line 1: missing "wakeup_time" field/)
   t.ok((await site.client('private/new')).pid > 0)
 })
 
@@ -224,8 +225,7 @@ t.test('-e ends master after a time', async (t) => {
   const site = createSite(t)
   site.configure(['one unix - - n - - probe single'])
   const master = await site.start(['-d', '-e', '1'])
-  const [status] = await once(master, 'exit')
-  t.equal(status, 0)
+  t.same(await once(master, 'exit'), [0, null])
   t.match(site.log(), 'master exit time has arrived')
   t.ok(existsSync(join(site.queue, 'private/one')))
 })

@@ -120,7 +120,7 @@ export class Master {
     const before = this.#config
     try {
       const config = MainConfig.load({ directory: before.directory, program: 'master' })
-      openLog({ program: 'master', config, isDaemon: true, isVerbose: this.#options.isVerbose })
+      openMasterLog(config, this.#options)
       log.info(`reload -- ${about(config)}`)
       for (const warning of config.warnings) log.warning(warning)
       this.#warnOfFixed(config)
@@ -130,7 +130,8 @@ export class Master {
       this.#config = before
       if (error instanceof ConfigError) for (const warning of error.warnings) log.warning(warning)
       const text = error instanceof ConfigError ? error.message : String(error)
-      log.error(`${text} -- keeping the configuration of before`)
+      // no error: the thirteenth would end master
+      log.warning(`${text} -- keeping the configuration of before`)
     }
   }
 
@@ -167,6 +168,12 @@ export class Master {
     process.removeAllListeners('SIGTERM')
     process.kill(process.pid, signal)
   }
+}
+
+/** With -d, lines go to the terminal too. @throws {ConfigError} */
+export function openMasterLog(config: MainConfig, options: MasterOptions): void {
+  const { isVerbose, staysAttached } = options
+  openLog({ program: 'master', config, isDaemon: true, isVerbose, stderr: staysAttached })
 }
 
 function about(config: MainConfig): string {

@@ -51,24 +51,27 @@ t.test('bad starts: an abnormal end before the first client was served', (t) => 
   t.end()
 })
 
-t.test('programs that share: as many processes as workers, and never more clients than maxproc', (t) => {
-  const table = new ProcessTable(5, 2)
-  t.equal(table.nextShare(), 3)
-  table.started(1, 1, table.nextShare())
-  tell(table, 1, SHARES)
-  t.notOk(table.isLastSlot)
-  tell(table, 1, TAKEN)
-  t.ok(table.isExhausted && table.hasRoom)
-  t.equal(table.nextShare(), 2)
-  table.started(2, 2, table.nextShare())
-  tell(table, 2, SHARES, TAKEN)
-  t.ok(table.isExhausted && !table.hasRoom)
-  tell(table, 1, AVAILABLE)
-  t.notOk(table.isExhausted)
-  t.end()
-})
+t.test(
+  'programs that share: as many processes as workers, and never more clients than maxproc',
+  (t) => {
+    const table = new ProcessTable(5, 2)
+    t.equal(table.nextShare(), 3)
+    table.started(1, 1, table.nextShare())
+    tell(table, 1, SHARES)
+    t.notOk(table.isLastSlot)
+    tell(table, 1, TAKEN)
+    t.ok(table.isExhausted && table.hasRoom)
+    t.equal(table.nextShare(), 2)
+    table.started(2, 2, table.nextShare())
+    tell(table, 2, SHARES, TAKEN)
+    t.ok(table.isExhausted && !table.hasRoom)
+    tell(table, 1, AVAILABLE)
+    t.notOk(table.isExhausted)
+    t.end()
+  },
+)
 
-t.test('a process that is leaving takes no worker\'s place, but one of maxproc', (t) => {
+t.test("a process that is leaving takes no worker's place, but one of maxproc", (t) => {
   const table = new ProcessTable(3, 1)
   for (const pid of [1, 2, 3]) {
     t.ok(table.hasRoom)
@@ -103,24 +106,27 @@ t.test('after retire() processes that share are counted no more, others are', (t
 
 t.test('whatever happens, availability is what the processes said, and limits hold', (t) => {
   const event = fc.record({ what: fc.nat(5), pid: fc.nat(6) })
-  const property = fc.property(fc.nat(4), fc.integer({ min: 1, max: 3 }), fc.array(event), (limit, workers, events) => {
-    const table = new ProcessTable(limit, workers)
-    let next = 1
-    for (const { what, pid } of events) {
-      if (what === 5) {
-        if (!table.isExhausted || !table.hasRoom) continue
-        const share = table.nextShare()
-        if (share < 1) return false
-        table.started(next, next, share)
-        next++
-      } else if (what === 4) table.exited(pid, true)
-      else tell(table, pid, what)
-    }
-    const available = table.pids.filter((pid) => table.find(pid)?.isAvailable)
-    return (
-      table.isExhausted === (available.length === 0) && (limit === 0 || table.size <= limit)
-    )
-  })
+  const property = fc.property(
+    fc.nat(4),
+    fc.integer({ min: 1, max: 3 }),
+    fc.array(event),
+    (limit, workers, events) => {
+      const table = new ProcessTable(limit, workers)
+      let next = 1
+      for (const { what, pid } of events) {
+        if (what === 5) {
+          if (!table.isExhausted || !table.hasRoom) continue
+          const share = table.nextShare()
+          if (share < 1) return false
+          table.started(next, next, share)
+          next++
+        } else if (what === 4) table.exited(pid, true)
+        else tell(table, pid, what)
+      }
+      const available = table.pids.filter((pid) => table.find(pid)?.isAvailable)
+      return table.isExhausted === (available.length === 0) && (limit === 0 || table.size <= limit)
+    },
+  )
   t.doesNotThrow(() => {
     fc.assert(property)
   })

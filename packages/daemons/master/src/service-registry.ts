@@ -9,7 +9,12 @@ import { ConfigError } from '@posthorn/config/config-error'
 import { loadMasterConfig, type MasterEntry } from '@posthorn/config/master-config'
 import type { MainConfig } from '@posthorn/config/main-config'
 import { log } from '@posthorn/log/log'
-import { EndpointError, resolveEndpoint, type InetEndpoint, type NetworkSettings } from './inet-endpoint.ts'
+import {
+  EndpointError,
+  resolveEndpoint,
+  type InetEndpoint,
+  type NetworkSettings,
+} from './inet-endpoint.ts'
 import { createListeners, localEndpoint } from './listeners.ts'
 import { Service, type ServiceSpec, type ServiceSurroundings } from './service.ts'
 import type { Identity } from './identity.ts'
@@ -87,7 +92,9 @@ export class ServiceRegistry {
     })
     const isOffline = !this.#network.hasIpv4 && !this.#network.hasIpv6
     if (isOffline && entries.some((entry) => entry.type === 'inet')) {
-      log.warning(`all network protocols are disabled (inet_protocols = ${this.#network.protocols})`)
+      log.warning(
+        `all network protocols are disabled (inet_protocols = ${this.#network.protocols})`,
+      )
       log.warning('disabling all type "inet" services in master.cf')
     }
     for (const entry of entries) {
@@ -117,7 +124,8 @@ export class ServiceRegistry {
     try {
       const endpoint = await resolveEndpoint(entry.service, this.#network)
       const [address] = endpoint.addresses
-      if (address === undefined) throw new EndpointError(`no valid IP address found: ${entry.service}`)
+      if (address === undefined)
+        throw new EndpointError(`no valid IP address found: ${entry.service}`)
       const { name: fullName, isLoopbackOnly } = endpoint
       return { spec: { entry, fullName, address, isLoopbackOnly }, endpoint }
     } catch (error) {

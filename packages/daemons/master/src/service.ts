@@ -149,7 +149,7 @@ export class Service {
       'to avoid this condition, increase the process count in master.cf or reduce the service time per client',
     )
     log.warning(
-      'see https://www.postfix.org/STRESS_README.html for examples of stress-adapting configuration settings',
+      'see http://www.postfix.org/STRESS_README.html for examples of stress-adapting configuration settings',
     )
   }
 
@@ -207,8 +207,7 @@ export class Service {
     const share = this.#table.nextShare()
     const path = this.#path
     const kept = staysAttached ? 'inherit' : 'ignore'
-    let pid: number | undefined
-    pid = startChild(
+    const pid = startChild(
       {
         path,
         name: entry.command,
@@ -236,7 +235,8 @@ export class Service {
         },
       },
     )
-    if (pid === undefined) this.#isStarting = true // until #notStarted() says why
+    if (pid === undefined)
+      this.#isStarting = true // until #notStarted() says why
     else this.#table.started(pid, generation, share)
     this.#listen()
   }

@@ -9,9 +9,9 @@ import { socketPair } from '@posthorn/native/socket'
 import type { Descriptor } from '@posthorn/native/descriptor'
 
 export interface StatusHandlers {
-  message(message: StatusMessage): void
+  message: (message: StatusMessage) => void
   /** Octets that are no whole message; the process id, if they begin with one. */
-  partial(count: number, pid: number): void
+  partial: (count: number, pid: number) => void
 }
 
 export class StatusReader {

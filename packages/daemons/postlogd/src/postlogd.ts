@@ -10,8 +10,8 @@ import { LogWriter } from './log-writer.ts'
 import { relayToSyslog } from './syslog-relay.ts'
 
 interface Destination {
-  add(datagram: string): void
-  flush(): void
+  add: (datagram: string) => void
+  flush: () => void
 }
 
 function openDestination(config: MainConfig): Destination {

@@ -11,10 +11,13 @@
  * Source: Postfix 3.7 qmgr(8).
  */
 import { runService } from '@posthorn/daemon/run-service'
+import { createDeliveryContext, type DeliveryContext } from '@posthorn/delivery/delivery-context'
 import { QueueManager } from './queue-manager.ts'
 import { readQmgrSettings } from './qmgr-settings.ts'
 import { restoreActive } from './restore-active.ts'
 import { systemClock } from './schedule/clock.ts'
+
+let opened: DeliveryContext | undefined
 
 runService({
   program: 'qmgr',
@@ -22,10 +25,14 @@ runService({
   requires: ['alone'],
   usesLimit: 'off',
   idleLimit: 'off',
+  beforeJail({ config }) {
+    opened = createDeliveryContext(config)
+  },
   async start({ config, flowControl }) {
     const settings = readQmgrSettings(config)
     await restoreActive(settings.layout)
-    const manager = new QueueManager(settings, flowControl, systemClock)
+    const context = opened ?? createDeliveryContext(config)
+    const manager = new QueueManager(settings, context, flowControl, systemClock)
     manager.scan(['incoming', 'deferred'])
     setInterval(() => {
       manager.scan(['deferred'])

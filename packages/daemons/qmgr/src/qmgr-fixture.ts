@@ -8,6 +8,7 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { MainConfig } from '@posthorn/config/main-config'
 import { unlimitedFlow, type FlowControl } from '@posthorn/daemon/flow-control'
+import { createDeliveryContext } from '@posthorn/delivery/delivery-context'
 import { captureLog } from '@posthorn/log/capture-log'
 import { Acceptor, listenOn } from '@posthorn/native/socket'
 import { encodeRecord } from '@posthorn/queue/record'
@@ -124,7 +125,12 @@ export class QmgrFixture {
       ipc_idle: '1s',
       ...settings,
     })
-    this.manager = new QueueManager(readQmgrSettings(config), flow, systemClock)
+    this.manager = new QueueManager(
+      readQmgrSettings(config),
+      createDeliveryContext(config),
+      flow,
+      systemClock,
+    )
     this.serve('private/rewrite', async (channel) => this.#rewrite(channel))
     for (const service of ['bounce', 'defer', 'trace']) {
       this.serve(`private/${service}`, async (channel) => this.#bounce(service, channel))

@@ -14,7 +14,7 @@
  * Source: Postfix 3.7 qmgr(8); spec qmgr.md.
  */
 import { splitAddress, splitExtension } from '@posthorn/address/split-address'
-import { createDeliveryContext, type DeliveryContext } from '@posthorn/delivery/delivery-context'
+import type { DeliveryContext } from '@posthorn/delivery/delivery-context'
 import type { FlowControl } from '@posthorn/daemon/flow-control'
 import { fatal, log } from '@posthorn/log/log'
 import { QueueFileCorruptError } from '@posthorn/queue/queue-error'
@@ -51,11 +51,16 @@ export class QueueManager {
   private resolvingRecipientCount = 0
   private probeCount = 0
 
-  constructor(settings: QmgrSettings, flowControl: FlowControl, clock: Clock) {
+  constructor(
+    settings: QmgrSettings,
+    deliveryContext: DeliveryContext,
+    flowControl: FlowControl,
+    clock: Clock,
+  ) {
     this.settings = settings
     this.flowControl = flowControl
     this.scheduler = new Scheduler(this.host(clock))
-    this.deliveryContext = createDeliveryContext(settings.config)
+    this.deliveryContext = deliveryContext
     this.rewrite = new RewriteClient({
       path: settings.rewritePath,
       timeoutMs: settings.config.seconds('qmgr_ipc_timeout') * 1000,

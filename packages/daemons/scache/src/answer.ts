@@ -8,6 +8,7 @@
  */
 import { log } from '@posthorn/log/log'
 import type { Descriptor } from '@posthorn/native/descriptor'
+import { errorReason } from '@posthorn/native/system-error'
 import type { AttrList } from '@posthorn/wire/attr-list'
 import { requestName, type RequestOf } from '@posthorn/wire/attr-schema'
 import type { Channel } from '@posthorn/wire/channel'
@@ -111,7 +112,9 @@ async function saveEndpoint(
     await channel.stream.flush()
     connection = await channel.stream.receiveDescriptor()
   } catch (error) {
-    log.warning(`scache_save_endp_service: unable to receive file descriptor: ${reason(error)}`)
+    log.warning(
+      `scache_save_endp_service: unable to receive file descriptor: ${errorReason(error)}`,
+    )
     if (channel.stream.isOpen) channel.send(ScacheStatusReply.encode({ status: failed }))
     return
   }
@@ -160,13 +163,9 @@ async function handOut(service: string, channel: Channel, connection: Descriptor
     await channel.stream.sendDescriptor(connection)
     Dummy.parse(await channel.receiveReply())
   } catch (error) {
-    log.warning(`${service}: cannot send file descriptor: ${reason(error)}`)
+    log.warning(`${service}: cannot send file descriptor: ${errorReason(error)}`)
     channel.close()
   } finally {
     connection.close()
   }
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

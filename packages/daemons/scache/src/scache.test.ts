@@ -19,6 +19,7 @@ import {
   SaveDestination,
   SaveEndpoint,
 } from '@posthorn/wire/scache-protocol'
+import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { scache } from './scache.ts'
 
@@ -119,7 +120,10 @@ t.test('bad requests get a status, are not counted, and the conversation goes on
   t.equal(await ask(channel, save.replace('30', '0')), bad)
   t.equal(await ask(channel, encodeAttrList([['request', 'save_endp']])), bad)
   t.equal(await ask(channel, bind.replace('30', 'x')), bad)
-  t.equal(await ask(channel, encodeAttrList([['request', 'find_endp']])), 'status\x001\0property\0\0\0')
+  t.equal(
+    await ask(channel, encodeAttrList([['request', 'find_endp']])),
+    'status\x001\0property\0\0\0',
+  )
   t.equal(
     await ask(channel, encodeAttrList([['request', 'find_dest']])),
     'status\x001\0property\0\0property\0\0\0',
@@ -165,23 +169,26 @@ t.test('octets where a descriptor should be are a failure', async (t) => {
   t.match(logged.lines, [/scache_save_endp_service: unable to receive file descriptor: /])
 })
 
-t.test('a client that leaves before its descriptor was a hit, and the connection is closed', async (t) => {
-  const service = await startService(t)
-  const [read, write] = pipePair()
-  const saver = await connect(t, service)
-  t.equal(await ask(saver.channel, save), dummy)
-  await saver.channel.stream.sendDescriptor(write)
-  await saver.channel.receiveReply()
-  const { channel, served } = await connect(t, service)
-  t.match(decodeAttrList(await ask(channel, findEndpoint))?.attrs, [['status', '0']])
-  channel.close()
-  await served
-  t.match(logged.lines, [/scache_find_endp_service: cannot send file descriptor: /])
-  t.equal(read.readText(), '')
-  read.close()
-  await service.stop?.()
-  t.ok(logged.lines.includes('statistics: address lookup hits=1 miss=0 success=100%'))
-})
+t.test(
+  'a client that leaves before its descriptor was a hit, and the connection is closed',
+  async (t) => {
+    const service = await startService(t)
+    const [read, write] = pipePair()
+    const saver = await connect(t, service)
+    t.equal(await ask(saver.channel, save), dummy)
+    await saver.channel.stream.sendDescriptor(write)
+    await saver.channel.receiveReply()
+    const { channel, served } = await connect(t, service)
+    t.match(decodeAttrList(await ask(channel, findEndpoint))?.attrs, [['status', '0']])
+    channel.close()
+    await served
+    t.match(logged.lines, [/scache_find_endp_service: cannot send file descriptor: /])
+    t.equal(read.readText(), '')
+    read.close()
+    await service.stop?.()
+    t.ok(logged.lines.includes('statistics: address lookup hits=1 miss=0 success=100%'))
+  },
+)
 
 t.test('the end of the process closes what is kept', async (t) => {
   const service = await startService(t)
@@ -193,4 +200,39 @@ t.test('the end of the process closes what is kept', async (t) => {
   await service.stop?.()
   t.equal(read.readText(), '')
   read.close()
+})
+
+t.test('whatever a client sends, the next one is served', async (t) => {
+  const service = await startService(t)
+  const word = fc.constantFrom(
+    'request',
+    'save_endp',
+    'find_endp',
+    'save_dest',
+    'find_dest',
+    'ttl',
+    '30',
+    'label',
+    'property',
+    'dummy',
+    '',
+    'x',
+    '-1',
+    '0',
+    '\xff',
+  )
+  const octets = fc.array(fc.tuple(word, fc.constantFrom('\0', '\0\0', '')), { maxLength: 12 })
+  await fc.assert(
+    fc.asyncProperty(octets, async (parts) => {
+      const bad = await connect(t, service)
+      bad.channel.send(parts.flat().join(''))
+      await bad.channel.stream.flush()
+      bad.channel.close()
+      bad.served.catch(() => undefined)
+      const good = await connect(t, service)
+      t.equal(await ask(good.channel, bind), 'status\x000\0\0')
+      good.channel.close()
+    }),
+    { numRuns: 60 },
+  )
 })

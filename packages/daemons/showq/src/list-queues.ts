@@ -3,6 +3,7 @@
  *
  * Limits: one message at a time is in memory, and of a message with very many recipients a part.
  */
+import { errorReason } from '@posthorn/native/system-error'
 import { isForceExpired, isReady } from '@posthorn/queue/queue-mode'
 import type { MessageQueue, QueueLayout } from '@posthorn/queue/queue-layout'
 import { hasCode } from '@posthorn/queue/queue-move'
@@ -43,8 +44,8 @@ async function* listFile(
     fd = openSync(path, 'r')
   } catch (error) {
     // It was delivered or moved on since its name was read.
-    if (hasCode(error, 'ENOENT')) return
-    throw error
+    if (!hasCode(error, 'ENOENT')) options.warn(`open ${path}: ${errorReason(error)}`)
+    return
   }
   try {
     // eslint-disable-next-line n/no-sync -- see above

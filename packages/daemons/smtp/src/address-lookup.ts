@@ -210,4 +210,3 @@ function worstOf(answers: readonly DnsAnswer<'A'>[]): MissingAnswer | undefined 
 function orUnknown(failure: Failure | undefined, host: string): Failure {
   return failure ?? localFailure('4.4.4', `${host}: host not found`)
 }
-

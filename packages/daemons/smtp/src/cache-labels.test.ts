@@ -10,7 +10,7 @@ import {
 
 const plain: LabelRules = { service: 'smtp', hasPasswordMaps: false, dependsOnSender: false }
 
-t.test('labels are as a real smtp(8) writes them (scache.md 8)', async (t) => {
+t.test('labels are as a real smtp(8) writes them (scache.md 8)', (t) => {
   t.equal(destinationLabel(plain, 's@a.test', '[127.0.0.1]:11025'), 'smtp\n[127.0.0.1]:11025\n')
   const endpoint = {
     nexthop: 'example.com',
@@ -33,9 +33,10 @@ t.test('labels are as a real smtp(8) writes them (scache.md 8)', async (t) => {
     'smtp\n*\nexample.com\nmx.example.com\n192.0.2.1\n25\n1\n',
   )
   t.equal(destinationLabel(plain, '', 'a*b'), `smtp\n${Buffer.from('a*b').toString('base64')}\n`)
+  t.end()
 })
 
-t.test('properties are as a real smtp(8) writes them (scache.md 9)', async (t) => {
+t.test('properties are as a real smtp(8) writes them (scache.md 9)', (t) => {
   const destination = {
     nexthop: 'example.com',
     hostName: 'mx.example.com',
@@ -55,9 +56,10 @@ t.test('properties are as a real smtp(8) writes them (scache.md 9)', async (t) =
     t.equal(parseEndpointProperties(bad), undefined)
   }
   t.equal(parseDestinationProperties(endpointText), undefined)
+  t.end()
 })
 
-t.test('different destinations never share a label', async (t) => {
+t.test('different destinations never share a label', (t) => {
   fc.assert(
     fc.property(fc.string(), fc.string(), (one, other) => {
       fc.pre(one !== other)
@@ -66,4 +68,5 @@ t.test('different destinations never share a label', async (t) => {
     }),
     { numRuns: 200 },
   )
+  t.end()
 })

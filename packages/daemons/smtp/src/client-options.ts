@@ -131,8 +131,7 @@ export function readClientOptions(
     labels: {
       service: serviceName,
       hasPasswordMaps,
-      dependsOnSender:
-        hasPasswordMaps && config.boolean(`${name}_sender_dependent_authentication`),
+      dependsOnSender: hasPasswordMaps && config.boolean(`${name}_sender_dependent_authentication`),
     },
     timeouts: {
       connectMs: ms(config.seconds(`${name}_connect_timeout`)),
@@ -174,8 +173,7 @@ export function readClientOptions(
     skipsQuitReply: config.boolean(`${name}_skip_quit_response`),
     sendsXforward: config.boolean(`${name}_send_xforward_command`),
     sendsDummyAuth:
-      config.boolean(`${name}_sasl_auth_enable`) &&
-      config.boolean(`${name}_send_dummy_mail_auth`),
+      config.boolean(`${name}_sasl_auth_enable`) && config.boolean(`${name}_send_dummy_mail_auth`),
     discardedKeywords: config.flags(
       isSmtp ? 'smtp_discard_ehlo_keywords' : 'lmtp_discard_lhlo_keywords',
     ),

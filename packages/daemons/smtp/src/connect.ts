@@ -13,7 +13,8 @@ import type { ClientOptions } from './client-options.ts'
 import { localFailure, type Failure } from './failure.ts'
 import { describeEndpoint, isIpv6, type ServerHost } from './server-host.ts'
 
-export type Connection = { kind: 'connected'; stream: ByteStream } | { kind: 'failed'; failure: Failure }
+export type Connection =
+  { kind: 'connected'; stream: ByteStream } | { kind: 'failed'; failure: Failure }
 
 /** @throws {Error} the parameter is no address */
 function configuredBind(options: ClientOptions, forIpv6: boolean): string | undefined {

@@ -62,11 +62,10 @@ export class ConnectionLoop {
     const ownCount = listNexthops(wanted, []).length
     let elements = listNexthops(wanted, options.fallbackRelays)
     let isFallback = false
-    let tried = ''
     for (let at = 0; at < elements.length && this.#hasRecipients; at++) {
-      tried = elements[at] ?? ''
       isFallback = at >= ownCount
-      const isFinal = await this.#runElement(tried, at === 0, at === elements.length - 1)
+      const isLast = at === elements.length - 1
+      const isFinal = await this.#runElement(elements[at] ?? '', at === 0, isLast)
       if (isFinal) elements = elements.slice(0, at + 1)
     }
     await this.#failRest(elements[0] ?? '', isFallback)

@@ -38,7 +38,11 @@ export interface ContentRules {
 const UNWRITTEN_LIMIT_OCTETS = 64 * 1024
 
 /** `recipients`: one, when headers about the recipient are wanted. */
-function extraHeaders(job: DeliveryJob, recipients: readonly Recipient[], flags: HeaderFlags): string {
+function extraHeaders(
+  job: DeliveryJob,
+  recipients: readonly Recipient[],
+  flags: HeaderFlags,
+): string {
   const { sender } = job.request
   const [recipient] = recipients
   let headers = ''

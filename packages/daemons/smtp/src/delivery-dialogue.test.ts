@@ -1,10 +1,10 @@
 import t from 'tap'
 import { ScriptedPeer, type PeerOptions } from '@posthorn/testing/scripted-peer'
 import { waitFor } from '@posthorn/testing/wait-for'
-import { TestWorld, type Mail, type Outcome } from './test-world.ts'
+import { TestWorld, type Mail, type Outcome } from './test/test-world.ts'
 
 async function dialogue(
-  test: { teardown(undo: () => void): unknown },
+  test: { teardown: (undo: () => unknown) => unknown },
   options: PeerOptions,
   mail: Partial<Mail> = {},
   settings: Record<string, string> = {},
@@ -100,7 +100,10 @@ for (const extensions of [[], pipelining]) {
       extensions,
       replies: { MAIL: '451 4.7.1 later', RCPT: '503 no', DATA: '503 no' },
     })
-    t.match(log[0], /dsn=4\.7\.1, status=deferred \(host .* said: 451 4\.7\.1 later \(in reply to MAIL FROM command\)\)/)
+    t.match(
+      log[0],
+      /dsn=4\.7\.1, status=deferred \(host .* said: 451 4\.7\.1 later \(in reply to MAIL FROM command\)\)/,
+    )
     t.same(records, ['defer to@example.test 4.7.1 delayed'])
     t.equal(peer.commands.at(-2), 'RSET')
     t.equal(peer.commands.includes('DATA'), extensions.length > 0)
@@ -173,7 +176,7 @@ t.test('failures at each stage have their text, class and scope', async (t) => {
     const outcome = await dialogue(t, { extensions, replies: replies ?? {} }, {}, settings)
     const [line] = outcome.log
     t.ok(line?.includes(`dsn=${dsn}, `), `${dsn}: ${line ?? ''}`)
-    t.ok(line?.endsWith(`(${text})`), line)
+    t.ok(line?.endsWith(`(${text})`), text)
     t.equal(outcome.hopStatus?.status, isHop === true ? dsn : undefined, text)
     t.equal(outcome.isFinished, dsn.startsWith('5'))
   }
@@ -195,7 +198,12 @@ t.test('a server that cannot be reached: no relay, and a hop status', async (t) 
 
 t.test('soft_bounce turns a bounce into a deferral', async (t) => {
   const settings = { soft_bounce: 'yes' }
-  const { log, records, done } = await dialogue(t, { replies: { RCPT: '550 5.1.1 no' } }, {}, settings)
+  const { log, records, done } = await dialogue(
+    t,
+    { replies: { RCPT: '550 5.1.1 no' } },
+    {},
+    settings,
+  )
   t.match(log[0], /dsn=5\.1\.1, status=SOFTBOUNCE/)
   t.same(records, ['defer to@example.test 4.1.1 delayed'])
   t.same(done, [])
@@ -203,7 +211,10 @@ t.test('soft_bounce turns a bounce into a deferral', async (t) => {
 
 t.test('a message too large for the server is not offered', async (t) => {
   const { log, peer } = await dialogue(t, { extensions: ['SIZE 10'] })
-  t.match(log[0], /dsn=5\.3\.4, status=bounced \(message size \d+ exceeds size limit 10 of server 127\.0\.0\.1\[127\.0\.0\.1\]\)/)
+  t.match(
+    log[0],
+    /dsn=5\.3\.4, status=bounced \(message size \d+ exceeds size limit 10 of server 127\.0\.0\.1\[127\.0\.0\.1\]\)/,
+  )
   t.same(peer.commands, ['EHLO client.test', 'QUIT'])
 })
 
@@ -223,7 +234,7 @@ t.test('probes ask and do not deliver', async (t) => {
   t.equal(data.peer.commands.at(-1), 'DATA')
 })
 
-t.test('DSN parameters go along, and success is the server\'s to report', async (t) => {
+t.test("DSN parameters go along, and success is the server's to report", async (t) => {
   const recipients = [
     { recipient: 'to@a.test', notifyFlags: 2 | 4, dsnOriginalRecipient: 'rfc822;o+r@a.test' },
     { recipient: 'b@a.test', originalRecipient: 'x@a.test', notifyFlags: 1 },

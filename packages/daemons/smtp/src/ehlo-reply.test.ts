@@ -3,7 +3,7 @@ import { parseDiscardedKeywords, parseEhloReply } from './ehlo-reply.ts'
 import { FEATURES } from './features.ts'
 import { encodeUnitext, encodeXtext } from './xtext.ts'
 
-t.test('parseEhloReply() reads keywords in any case', async (t) => {
+t.test('parseEhloReply() reads keywords in any case', (t) => {
   const text =
     '250-mx.test Hello\n250-size 1000\n250-Pipelining\n250-AUTH=PLAIN\n250-XFORWARD NAME addr SOURCE\n250-CHUNKING\n250 DSN'
   t.same(parseEhloReply(text, new Set()), {
@@ -24,18 +24,21 @@ t.test('parseEhloReply() reads keywords in any case', async (t) => {
     sizeLimit: 0,
     badSize: 'many',
   })
+  t.end()
 })
 
-t.test('parseDiscardedKeywords() knows the order of the log line', async (t) => {
+t.test('parseDiscardedKeywords() knows the order of the log line', (t) => {
   const { keywords, logged } = parseDiscardedKeywords(['smtputf8', 'dsn', 'nonsense', '8bitmime'])
   t.same(keywords, new Set(['8BITMIME', 'DSN', 'SMTPUTF8']))
   t.equal(logged, '8BITMIME DSN EHLO_MASK_SMTPUTF8')
   t.equal(parseDiscardedKeywords(['dsn', 'silent-discard']).logged, '')
+  t.end()
 })
 
-t.test('encodeXtext() and encodeUnitext() quote specials', async (t) => {
+t.test('encodeXtext() and encodeUnitext() quote specials', (t) => {
   t.equal(encodeXtext('a+b=c d\xe9'), 'a+2Bb=c+20d+E9')
   t.equal(encodeXtext('a=b', '='), 'a+3Db')
   t.equal(encodeUnitext('\xc3\xbc+\\='), '\xc3\xbc\\x{2B}\\x{5C}\\x{3D}')
   t.equal(encodeUnitext('\xe9'), undefined)
+  t.end()
 })

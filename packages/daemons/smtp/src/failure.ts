@@ -15,12 +15,7 @@ export function localFailure(dsn: string, reason: string): Failure {
 }
 
 /** `before` and `after` frame the server's words: `host H[A] said: REPLY (in reply to CMD)`. */
-export function serverFailure(
-  hostName: string,
-  reply: Reply,
-  before: string,
-  after = '',
-): Failure {
+export function serverFailure(hostName: string, reply: Reply, before: string, after = ''): Failure {
   const text = reply.text.replaceAll('\n', ' ')
   const isFailure = reply.dsn.startsWith('4') || reply.dsn.startsWith('5')
   const isPlausible = isFailure && reply.code >= 400 && reply.code <= 599

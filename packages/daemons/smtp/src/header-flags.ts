@@ -62,9 +62,7 @@ export function findFlagTrouble(
   const [recipient, ...others] = job.recipients
   if (others.length > 0) {
     const flag = flags.deliveredTo ? 'D' : 'O'
-    log.warning(
-      `flag \`${flag}' requires ${serviceName}_destination_recipient_limit = 1`,
-    )
+    log.warning(`flag \`${flag}' requires ${serviceName}_destination_recipient_limit = 1`)
     return localFailure('4.3.5', 'mail system configuration error')
   }
   if (!flags.deliveredTo || recipient === undefined) return undefined

@@ -97,7 +97,12 @@ export function xforwardCommands(
   request: DeliveryRequest,
   session: Session,
 ): { command: string; what: string; stage: string }[] {
-  const attribute = (feature: number, name: string, value: string, allowsUnknown = false): string =>
+  const attribute = (
+    feature: number,
+    name: string,
+    value: string,
+    allowsUnknown = false,
+  ): string =>
     session.has(feature) && value !== '' && (allowsUnknown || value !== 'unknown')
       ? ` ${name}=${encodeXtext(value)}`
       : ''

@@ -14,28 +14,32 @@
 import { basename } from 'node:path'
 import { runService } from '@posthorn/daemon/run-service'
 import { serveDeliveries } from '@posthorn/delivery/delivery-agent'
-import { createDeliveryContext } from '@posthorn/delivery/delivery-context'
+import { createDeliveryContext, type DeliveryContext } from '@posthorn/delivery/delivery-context'
 import { fatal } from '@posthorn/log/log'
+import { openClientTables, warnAboutUnsupported, type OpenedTables } from './client-tables.ts'
 import { NexthopError } from './nexthop.ts'
 import { SmtpAgent } from './smtp-agent.ts'
 import { startClient } from './start-client.ts'
 
 const protocol = basename(process.argv[1] ?? '') === 'lmtp' ? 'lmtp' : 'smtp'
 
+let opened: OpenedTables | undefined
+let deliveries: DeliveryContext | undefined
+
 runService({
   program: protocol,
   kind: 'single',
+  beforeJail({ config }) {
+    opened = openClientTables(config, protocol)
+    deliveries = createDeliveryContext(config, `${protocol}_delivery_status_filter`)
+  },
   async start({ config, serviceName, args, concurrency }) {
-    const client = await startClient({
-      config,
-      protocol,
-      serviceName,
-      args,
-      concurrency,
-      tables: {},
-    })
+    const { tables, outdated } = opened ?? openClientTables(config, protocol)
+    const context = deliveries ?? createDeliveryContext(config)
+    warnAboutUnsupported(config, protocol)
+    const start = { config, protocol, serviceName, args, concurrency, tables } as const
+    const client = await startClient(start)
     const agent = new SmtpAgent(client)
-    const context = createDeliveryContext(config)
     return {
       serve: async (stream) => {
         try {
@@ -46,6 +50,7 @@ runService({
           throw error
         }
       },
+      outdated,
       stop: async () => client.cache.handOver(),
     }
   },

@@ -7,7 +7,7 @@ const rules = {
   allowsUtf8: true,
 }
 
-t.test('parseNexthop() reads what people write', async (t) => {
+t.test('parseNexthop() reads what people write', (t) => {
   const cases: [string, string, number, boolean][] = [
     ['example.com', 'example.com', 25, false],
     ['example.com:', 'example.com', 25, false],
@@ -23,9 +23,10 @@ t.test('parseNexthop() reads what people write', async (t) => {
   for (const [element, host, port, isBracketed] of cases) {
     t.same(parseNexthop(element, rules), { element, host, port, isBracketed })
   }
+  t.end()
 })
 
-t.test('parseNexthop() refuses the rest in the words of Postfix', async (t) => {
+t.test('parseNexthop() refuses the rest in the words of Postfix', (t) => {
   const cases: [string, string][] = [
     ['[mx', 'missing "]" in server description: [mx'],
     ['[mx]25', 'garbage after "]" in server description: [mx]25'],
@@ -40,13 +41,15 @@ t.test('parseNexthop() refuses the rest in the words of Postfix', async (t) => {
   for (const [element, message] of cases) {
     t.throws(() => parseNexthop(element, rules), { message }, element)
   }
+  t.end()
 })
 
-t.test('listNexthops() splits, and appends the fallback relays', async (t) => {
+t.test('listNexthops() splits, and appends the fallback relays', (t) => {
   t.same(listNexthops('a.test, b.test:26\tc.test', ['d.test']), [
     'a.test',
     'b.test:26',
     'c.test',
     'd.test',
   ])
+  t.end()
 })

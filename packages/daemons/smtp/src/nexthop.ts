@@ -58,8 +58,7 @@ export function parseNexthop(element: string, rules: NexthopRules): Nexthop {
   const { host, port, isBracketed } = split(element)
   if (host === '') throw badElement('missing host information', element)
   const isHost =
-    isValidIpAddress(host) ||
-    (rules.allowsUtf8 ? isValidUtf8Hostname(host) : isValidHostname(host))
+    isValidIpAddress(host) || (rules.allowsUtf8 ? isValidUtf8Hostname(host) : isValidHostname(host))
   if (!isHost) throw badElement('valid hostname or network address required', element)
   return { element, host, port: findPort(port || rules.defaultPort, element, rules), isBracketed }
 }

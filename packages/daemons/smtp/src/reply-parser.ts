@@ -6,7 +6,8 @@
  *
  * Lenient as Postfix is: CRs before LF and bare LF are taken, a line that is no reply is kept as text and marks the
  * reply as garbage. The code and the enhanced status code are those of the last line.
- * Limits: lineLimit octets of a line and of all lines together; the rest is read, dropped and warned about.
+ * Limits: lineLimit octets of a line and of all lines together are kept; the rest is read, dropped and warned about, up
+ * to 1 MB: a server that talks on is one that we have lost.
  * Sources: RFC 5321 4.2, RFC 2034; Postfix 3.7, smtp-client.md 14.
  */
 import { log } from '@posthorn/log/log'
@@ -37,17 +38,25 @@ export interface ReplyRules {
 }
 
 const FIRST_OCTETS = 30
+const REPLY_OCTETS_LIMIT = 1_000_000
 const replyLine = /^(\d{3})(?:([- ])|$)/
 const enhancedCode = /^\d{3}[- ] *(([245])\.\d{1,3}\.\d{1,3})(?: |$)/
 
 /** Up to LF, without it and the CRs before it. @throws {EndOfStreamError} and the stream's other errors */
-async function readLine(stream: ByteStream, rules: ReplyRules): Promise<string> {
+async function readLine(
+  stream: ByteStream,
+  rules: ReplyRules,
+  budget: { octets: number },
+): Promise<string> {
   let line = ''
   let isTooLong = false
   for (;;) {
     const { buffered } = stream
     const end = buffered.indexOf('\n')
-    line += stream.take(end < 0 ? buffered.length : end + 1)
+    const count = end < 0 ? buffered.length : end + 1
+    budget.octets -= count
+    if (budget.octets < 0) throw new EndOfStreamError('Cannot read reply: it does not end')
+    line += stream.take(count)
     if (line.length > rules.lineLimit + 2) {
       line = line.slice(0, rules.lineLimit)
       isTooLong = true
@@ -70,8 +79,9 @@ export async function readReply(stream: ByteStream, rules: ReplyRules): Promise<
   let text = ''
   let isGarbage = false
   let isFull = false
+  const budget = { octets: REPLY_OCTETS_LIMIT }
   for (;;) {
-    let line = await readLine(stream, rules)
+    let line = await readLine(stream, rules, budget)
     if (rules.filter !== undefined) line = await rules.filter(line)
     if (text.length + line.length > rules.lineLimit && text !== '') {
       if (!isFull) {

@@ -8,6 +8,7 @@
 import type { ClientOptions } from './client-options.ts'
 import { localFailure, type Failure } from './failure.ts'
 import type { Nexthop } from './nexthop.ts'
+import { LocalDataError } from './session.ts'
 import type { ClientTables } from './smtp-client.ts'
 
 /** Numbers as in cache labels (scache.md 8). */
@@ -20,6 +21,19 @@ export function tlsLevelNumber(options: ClientOptions): number {
 
 /** Why mail for this next-hop must wait; undefined: it need not. */
 export async function findUnsupported(
+  options: ClientOptions,
+  tables: ClientTables,
+  nexthop: Nexthop,
+): Promise<Failure | undefined> {
+  try {
+    return await findTrouble(options, tables, nexthop)
+  } catch (error) {
+    if (error instanceof LocalDataError) return localFailure('4.3.0', 'Temporary lookup error')
+    throw error
+  }
+}
+
+async function findTrouble(
   options: ClientOptions,
   tables: ClientTables,
   nexthop: Nexthop,

@@ -58,12 +58,25 @@ export class SessionCache {
     const own = idle?.takeDestination(label)
     if (own !== undefined) {
       const { stream, endpointProperties, destinationProperties } = own
-      return this.#activate(stream, 'ownCache', label, wanted, endpointProperties, destinationProperties)
+      return this.#activate(
+        stream,
+        'ownCache',
+        label,
+        wanted,
+        endpointProperties,
+        destinationProperties,
+      )
     }
     const found = await scache?.findDestination(label)
     if (found === undefined) return undefined
     const { descriptor, endpointProperties, destinationProperties } = found
-    return this.#activateShared(descriptor, label, wanted, endpointProperties, destinationProperties)
+    return this.#activateShared(
+      descriptor,
+      label,
+      wanted,
+      endpointProperties,
+      destinationProperties,
+    )
   }
 
   /** A connection to this very address. */
@@ -111,7 +124,10 @@ export class SessionCache {
     if (stream.buffered !== '' || stream.unwritten > 0) {
       stream.close() // the server said something unasked
     } else if (idle !== undefined && !idle.isFull) {
-      idle.keep({ stream, endpointLabel: endpoint, endpointProperties }, isBound ? binding : undefined)
+      idle.keep(
+        { stream, endpointLabel: endpoint, endpointProperties },
+        isBound ? binding : undefined,
+      )
     } else if (scache === undefined) {
       stream.close()
     } else {
@@ -126,8 +142,11 @@ export class SessionCache {
   /** This process ends: what it kept is of use to others. */
   async handOver(): Promise<void> {
     const { idle, scache, ttlSeconds } = this.#options
-    if (idle === undefined || scache === undefined) return
-    const { sessions, bindings } = idle.takeAll()
+    const { sessions, bindings } = idle?.takeAll() ?? { sessions: [], bindings: [] }
+    if (scache === undefined) {
+      for (const { stream } of sessions) stream.close()
+      return
+    }
     for (const { destinationLabel: label, destinationProperties, endpointLabel: end } of bindings) {
       await scache.saveDestination(ttlSeconds, label, destinationProperties, end)
     }
@@ -135,6 +154,12 @@ export class SessionCache {
       await scache.saveEndpoint(ttlSeconds, endpoint, endpointProperties, stream.detach())
     }
     scache.close()
+  }
+
+  /** Drops what is kept here, and the connection to scache(8). */
+  close(): void {
+    for (const { stream } of this.#options.idle?.takeAll().sessions ?? []) stream.close()
+    this.#options.scache?.close()
   }
 
   async #activateShared(
@@ -165,13 +190,15 @@ export class SessionCache {
   ): SessionStart | undefined {
     const endpoint = parseEndpointProperties(endpointText)
     if (endpoint === undefined) {
-      return refuse(stream, label, 'smtp_session_activate: bad cached endp properties')
+      refuse(stream, label, 'smtp_session_activate: bad cached endp properties')
+      return
     }
     let destination: DestinationProperties | undefined
     if (destinationText !== undefined) {
       destination = parseDestinationProperties(destinationText)
       if (destination === undefined) {
-        return refuse(stream, label, 'smtp_session_passivate: bad cached dest properties')
+        refuse(stream, label, 'smtp_session_passivate: bad cached dest properties')
+        return
       }
     }
     const { port } = wanted
@@ -179,7 +206,10 @@ export class SessionCache {
       destination === undefined
         ? wanted.host
         : { name: destination.hostName, address: destination.address, port, preference: 0 }
-    if (host === undefined) return refuse(stream, label, 'no host')
+    if (host === undefined) {
+      refuse(stream, label, 'no host')
+      return
+    }
     const destinationFeatures = destination?.features ?? FEATURES.bestMx
     return {
       stream,

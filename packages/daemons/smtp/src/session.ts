@@ -99,7 +99,8 @@ export class Session {
     if (this.fate !== 'cacheable') return false
     const { reuseCountLimit } = this.#rules
     return (
-      this.reuseUntilMs < this.lastIoMs || (reuseCountLimit > 0 && this.reuseCount >= reuseCountLimit)
+      this.reuseUntilMs < this.lastIoMs ||
+      (reuseCountLimit > 0 && this.reuseCount >= reuseCountLimit)
     )
   }
 

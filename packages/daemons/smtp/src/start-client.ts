@@ -33,10 +33,8 @@ export async function startClient(start: ClientStart): Promise<SmtpClient> {
   const options = readClientOptions(config, protocol, serviceName)
   const usesCache =
     options.cachesOnDemand || config.text(`${protocol}_connection_cache_destinations`) !== ''
-  const ttlMs = Math.min(
-    options.cacheTtlSeconds,
-    config.seconds('connection_cache_ttl_limit'),
-  ) * 1000
+  const ttlMs =
+    Math.min(options.cacheTtlSeconds, config.seconds('connection_cache_ttl_limit')) * 1000
   const scache = usesCache
     ? new ScacheClient({
         path: `private/${config.text('connection_cache_service_name')}`,

@@ -7,7 +7,13 @@
  * Source: Postfix 3.7 smtpd(8), anvil(8).
  */
 import { log } from '@posthorn/log/log'
-import { AnvilClient, type AnvilRateRequest } from '@posthorn/wire/anvil-protocol'
+import {
+  AnvilClient,
+  type AnvilRateRequest,
+  type AnvilSession,
+} from '@posthorn/wire/anvil-protocol'
+import { TableUnavailableError } from '@posthorn/tables/table-error'
+import { ServiceError } from '@posthorn/wire/wire-error'
 import type { MainConfig } from '@posthorn/config/main-config'
 import type { AddressList } from '@posthorn/tables/match-list'
 import { maskAddress } from './mask-address.ts'
@@ -46,94 +52,114 @@ export class ClientLimits {
       limits.messageRate > 0 ||
       limits.recipientRate > 0
     if (isNeeded) {
-      this.#anvil = new AnvilClient({
-        path: 'private/anvil',
-        timeoutMs: config.seconds('ipc_timeout') * 1000,
-      })
+      const timeoutMs = config.seconds('ipc_timeout') * 1000
+      this.#anvil = new AnvilClient({ path: 'private/anvil', timeoutMs })
     }
   }
 
-  /** A client has connected. 'refuse': over a limit, which has been logged. */
-  async connected(client: SessionClient): Promise<'serve' | 'refuse'> {
-    const ident = await this.#ident(client)
-    if (ident === undefined) return 'serve'
-    const counted = await this.#ask(async (anvil) => anvil.connect(ident))
+  /** The counter of one connection; `end` it when the client leaves. */
+  async counterFor(client: SessionClient): Promise<ClientCounter> {
+    if (this.#anvil === undefined || (await this.#isException(client))) return uncounted
+    const { ipv4Prefix, ipv6Prefix } = this.#limits
+    const prefix = client.family === 'inet' ? ipv4Prefix : ipv6Prefix
+    const ident = `${this.#service}:${maskAddress(client.address, prefix)}`
+    return new ClientCounter(
+      this.#limits,
+      `${client.label} for service ${this.#service}`,
+      this.#anvil.session(ident),
+    )
+  }
+
+  async #isException(client: SessionClient): Promise<boolean> {
+    try {
+      return await this.#exceptions.matches(client.address, client.name)
+    } catch (error) {
+      if (error instanceof TableUnavailableError) return false
+      throw error
+    }
+  }
+}
+
+export class ClientCounter {
+  readonly #limits: Limits
+  readonly #who: string
+  readonly #anvil: AnvilSession | undefined
+
+  constructor(limits: Limits, who: string, anvil: AnvilSession | undefined) {
+    this.#limits = limits
+    this.#who = who
+    this.#anvil = anvil
+  }
+
+  /** The client has connected. 'refuse': over a limit, which has been logged. */
+  async connected(): Promise<'serve' | 'refuse'> {
+    const counted = await this.#ask(async (anvil) => anvil.connect())
     if (counted === undefined) return 'serve'
     const { connectionCount, connectionRate } = this.#limits
     if (connectionCount > 0 && counted.count > connectionCount) {
-      this.#warn('Connection concurrency limit exceeded', counted.count, client)
+      this.#warn('Connection concurrency limit exceeded', counted.count)
       return 'refuse'
     }
     if (connectionRate > 0 && counted.rate > connectionRate) {
-      this.#warn('Connection rate limit exceeded', counted.rate, client)
+      this.#warn('Connection rate limit exceeded', counted.rate)
       return 'refuse'
     }
     return 'serve'
   }
 
-  async disconnected(client: SessionClient): Promise<void> {
-    const ident = await this.#ident(client)
-    if (ident === undefined) return
-    await this.#ask(async (anvil) => {
-      await anvil.disconnect(ident)
-      return undefined
-    })
-  }
-
   /** MAIL. */
-  async message(client: SessionClient): Promise<'serve' | 'refuse'> {
+  async message(): Promise<'serve' | 'refuse'> {
     const what = 'Message delivery request rate limit exceeded'
-    return this.#count('message', this.#limits.messageRate, what, client)
+    return this.#count('message', this.#limits.messageRate, what)
   }
 
   /** RCPT. */
-  async recipient(client: SessionClient): Promise<'serve' | 'refuse'> {
+  async recipient(): Promise<'serve' | 'refuse'> {
     const what = 'Recipient address rate limit exceeded'
-    return this.#count('recipient', this.#limits.recipientRate, what, client)
+    return this.#count('recipient', this.#limits.recipientRate, what)
   }
 
-  close(): void {
-    this.#anvil?.close()
+  /** The client has left. */
+  async end(): Promise<void> {
+    await this.#ask(async (anvil) => anvil.end())
   }
 
   async #count(
     request: AnvilRateRequest,
     limit: number,
     what: string,
-    client: SessionClient,
   ): Promise<'serve' | 'refuse'> {
     if (limit === 0) return 'serve'
-    const ident = await this.#ident(client)
-    if (ident === undefined) return 'serve'
-    const rate = await this.#ask(async (anvil) => anvil.count(request, ident))
+    const rate = await this.#ask(async (anvil) => anvil.count(request))
     if (rate === undefined || rate <= limit) return 'serve'
-    this.#warn(what, rate, client)
+    this.#warn(what, rate)
     return 'refuse'
   }
 
-  #warn(what: string, found: number, client: SessionClient): void {
-    log.warning(`${what}: ${found} from ${client.label} for service ${this.#service}`)
+  #warn(what: string, found: number): void {
+    log.warning(`${what}: ${found} from ${this.#who}`)
   }
 
-  /** Undefined for a client that nobody counts. */
-  async #ident(client: SessionClient): Promise<string | undefined> {
-    if (this.#anvil === undefined || client.address === 'unknown') return undefined
-    const isException =
-      (await this.#exceptions.matches(client.address)) ||
-      (client.name !== 'unknown' && (await this.#exceptions.matches(client.name)))
-    if (isException) return undefined
-    const { ipv4Prefix, ipv6Prefix } = this.#limits
-    const prefix = client.family === 'inet' ? ipv4Prefix : ipv6Prefix
-    return `${this.#service}:${maskAddress(client.address, prefix)}`
-  }
-
-  async #ask<T>(request: (anvil: AnvilClient) => Promise<T>): Promise<T | undefined> {
+  async #ask<T>(request: (anvil: AnvilSession) => Promise<T>): Promise<T | undefined> {
     if (this.#anvil === undefined) return undefined
     try {
       return await request(this.#anvil)
     } catch (error) {
-      log.warning(`anvil: ${error instanceof Error ? error.message : String(error)}`)
+      if (!(error instanceof ServiceError)) throw error
+      log.warning(`problem talking to service anvil: ${error.message}`)
       return undefined
     }
   }
 }
+
+const noLimits: Limits = {
+  connectionCount: 0,
+  connectionRate: 0,
+  messageRate: 0,
+  recipientRate: 0,
+  ipv4Prefix: 32,
+  ipv6Prefix: 128,
+}
+
+/** For a client that nobody counts. */
+export const uncounted = new ClientCounter(noLimits, '', undefined)

@@ -9,7 +9,7 @@ import { lookupService } from 'node:dns/promises'
 import { lookupNative } from '@posthorn/dns/native-lookup'
 import { isValidHostname } from '@posthorn/address/hostname'
 import { log } from '@posthorn/log/log'
-import type { NameStatus, SessionClient } from './session-client.ts'
+import type { SessionClient } from './session-client.ts'
 
 export type ClientName = Pick<
   SessionClient,
@@ -26,11 +26,11 @@ export const unknownName: ClientName = {
 const MEMORY_MS = 60_000
 const MEMORY_LIMIT = 1000
 
-async function findReverseName(address: string): Promise<string | NameStatus> {
+async function findReverseName(address: string): Promise<{ name: string } | 'tryAgain' | 'none'> {
   try {
     const { hostname } = await lookupService(address, 0)
     // without a name, getnameinfo(3) gives the address in digits
-    return hostname === address || !isValidHostname(hostname) ? 'none' : hostname
+    return hostname === address || !isValidHostname(hostname) ? 'none' : { name: hostname }
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : ''
     return code === 'EAI_AGAIN' ? 'tryAgain' : 'none'
@@ -39,10 +39,11 @@ async function findReverseName(address: string): Promise<string | NameStatus> {
 
 /** Looks both ways. Never rejects. */
 async function findClientName(address: string): Promise<ClientName> {
-  const reverse = await findReverseName(address)
-  if (reverse === 'none' || reverse === 'tryAgain') {
-    return { ...unknownName, nameStatus: reverse, reverseStatus: reverse }
+  const found = await findReverseName(address)
+  if (found === 'none' || found === 'tryAgain') {
+    return { ...unknownName, nameStatus: found, reverseStatus: found }
   }
+  const reverse = found.name
   const forward = await lookupNative(reverse)
   if (forward.kind === 'found' && forward.addresses.includes(address)) {
     return { name: reverse, nameStatus: 'ok', reverseName: reverse, reverseStatus: 'ok' }

@@ -27,7 +27,9 @@ export class CommandCounts {
     let allAccepted = 0
     let all = 0
     const show = (name: string, accepted: number, total: number): void => {
-      words.push(accepted === total && total > 0 ? `${name}=${total}` : `${name}=${accepted}/${total}`)
+      words.push(
+        accepted === total && total > 0 ? `${name}=${total}` : `${name}=${accepted}/${total}`,
+      )
     }
     for (const name of NAMES) {
       const total = this.#total.get(name) ?? 0

@@ -20,12 +20,12 @@ const EMPTY: Command = { verb: '', argument: '', words: [] }
 /** `line` is without its line end. An empty verb: the line says nothing. */
 export function parseCommand(line: string): Command {
   const nul = line.indexOf('\0')
-  const text = printable(nul < 0 ? line : line.slice(0, nul)).trim()
+  const text = printable((nul < 0 ? line : line.slice(0, nul)).replaceAll('\t', ' ')).trim()
   if (text === '') return EMPTY
-  const blank = text.search(/[ \t]/)
+  const blank = text.indexOf(' ')
   if (blank < 0) return { verb: text, argument: '', words: [] }
   const argument = text.slice(blank).trimStart()
-  return { verb: text.slice(0, blank), argument, words: argument.split(/[ \t]+/) }
+  return { verb: text.slice(0, blank), argument, words: argument.split(/ +/) }
 }
 
 const beyondAscii = /[\x80-\xff]/

@@ -4,12 +4,9 @@
  * 250 is said only when cleanup(8) has the message on disk. Source: Postfix 3.7, logging.md 8 and ipc.md 3.1.3.
  */
 import { log } from '@posthorn/log/log'
-import {
-  CLEANUP_STATUS,
-  type SubmissionResult,
-} from '@posthorn/wire/cleanup-protocol'
+import { CLEANUP_STATUS, type SubmissionResult } from '@posthorn/wire/cleanup-protocol'
 import { ContentRecords } from './content-records.ts'
-import { encodeTraceHeaders, finishQueueFile } from './queue-file.ts'
+import { encodeTraceHeaders, finishQueueFile, WRITE_ERROR } from './queue-file.ts'
 import type { Session } from './session.ts'
 import type { Transaction } from './transaction.ts'
 
@@ -53,13 +50,13 @@ function failureReply(result: SubmissionResult, hostname: string, rejectCode: nu
     return `${rejectCode} 5.5.2 ${hostname} Error: bare <LF> received`
   }
   if (has(CLEANUP_STATUS.defer)) return withReason('451 4.7.1', 'service unavailable')
-  if (has(CLEANUP_STATUS.proxy)) return '451 4.3.0 Error: queue file write error'
+  if (has(CLEANUP_STATUS.proxy)) return WRITE_ERROR
   if (has(CLEANUP_STATUS.bad)) return `451 4.3.0 Error: internal error ${status}`
   if (has(CLEANUP_STATUS.recipients)) return '550 5.1.0 Error: no recipients specified'
   if (has(CLEANUP_STATUS.hops)) return '554 5.4.0 Error: too many hops'
   if (has(CLEANUP_STATUS.size)) return '552 5.3.4 Error: message file too big'
   if (has(CLEANUP_STATUS.content)) return withReason('550 5.7.1', 'message content rejected')
-  if (has(CLEANUP_STATUS.write)) return '451 4.3.0 Error: queue file write error'
+  if (has(CLEANUP_STATUS.write)) return WRITE_ERROR
   if (has(CLEANUP_STATUS.noPermission)) return withReason('550 5.7.1', 'service denied')
   return `451 4.3.0 Error: internal error ${status}`
 }

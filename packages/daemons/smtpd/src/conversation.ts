@@ -20,7 +20,7 @@ import type { Verb } from './verb.ts'
 
 /** Serves the client until it is gone. Never rejects because of what the client does. */
 export async function converse(session: Session): Promise<void> {
-  const { client, host } = session
+  const { client } = session
   log.info(`connect from ${client.label}`)
   let reason: string | undefined
   try {
@@ -34,7 +34,7 @@ export async function converse(session: Session): Promise<void> {
     if (reason !== undefined) log.info(`${reason} after ${whereOf(session)} from ${client.label}`)
     session.reset()
     log.info(`disconnect from ${client.label} ${session.counts.toString()}`)
-    await host.limits.disconnected(client)
+    await session.counter.end()
   }
 }
 
@@ -67,7 +67,8 @@ function whereOf(session: Session): string {
 async function serveClient(session: Session): Promise<string | undefined> {
   const { host, client } = session
   const { settings } = host
-  if ((await host.limits.connected(client)) === 'refuse') {
+  session.counter = await host.limits.counterFor(client)
+  if ((await session.counter.connected()) === 'refuse') {
     const text = `${settings.hostname} Error: too many connections from ${client.address}`
     session.reply(`421 4.7.0 ${text}`)
     return undefined

@@ -65,9 +65,7 @@ export function encodeRecipient(
 ): string {
   const flags = notify === 0 ? '' : attribute('notify_flags', `${notify}`)
   return (
-    flags +
-    attribute('dsn_orig_rcpt', originalRecipient) +
-    encodeRecord(RECORD.recipient, address)
+    flags + attribute('dsn_orig_rcpt', originalRecipient) + encodeRecord(RECORD.recipient, address)
   )
 }
 

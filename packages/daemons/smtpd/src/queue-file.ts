@@ -5,34 +5,39 @@ import { formatSmtpReceived } from '@posthorn/message/received'
 import { encodeRecord, RECORD } from '@posthorn/queue/record'
 import { log } from '@posthorn/log/log'
 import { quoteAddress } from '@posthorn/address/quote-address'
-import {
-  CLEANUP_FLAGS,
-  openCleanup,
-  type SubmissionResult,
-} from '@posthorn/wire/cleanup-protocol'
+import { CLEANUP_FLAGS, openCleanup, type SubmissionResult } from '@posthorn/wire/cleanup-protocol'
 import type { SubmissionSession } from '@posthorn/wire/submission-session'
 import { encodeEnvelope, encodeExtracted } from './envelope-records.ts'
 import { literalAddress } from './session-client.ts'
 import type { Session } from './session.ts'
 import type { Transaction } from './transaction.ts'
 
+/** The client must come again: cleanup(8) could not take the message. */
+export const WRITE_ERROR = '451 4.3.0 Error: queue file write error'
+
 /**
  * The queue file of the transaction, made when it is needed first; sends the envelope up to the recipients.
- * @throws {Error} cleanup(8) cannot be reached: the client must come again
+ * Undefined after a log line when cleanup(8) cannot be reached: the reply is WRITE_ERROR.
  */
 export async function openQueueFile(
   session: Session,
   transaction: Transaction,
-): Promise<SubmissionSession> {
+): Promise<SubmissionSession | undefined> {
   if (transaction.queueFile !== undefined) return transaction.queueFile
   const { settings, policy } = session.host
   const flags =
     settings.cleanupFlags | (transaction.parameters.isSmtpUtf8 ? CLEANUP_FLAGS.smtpUtf8 : 0)
   const rewriteContext = await policy.rewriteContext(session)
-  const queueFile = await openCleanup(settings.cleanupPath, {
-    flags,
-    timeoutMs: settings.ipcTimeoutMs,
-  })
+  const { cleanupPath, ipcTimeoutMs: timeoutMs } = settings
+  let queueFile: SubmissionSession
+  try {
+    queueFile = await openCleanup(cleanupPath, { flags, timeoutMs })
+  } catch (error) {
+    log.warning(
+      `connect to ${cleanupPath}: ${error instanceof Error ? error.message : String(error)}`,
+    )
+    return undefined
+  }
   transaction.queueFile = queueFile
   transaction.arrivalMs = Date.now()
   queueFile.send(encodeEnvelope(session, transaction, queueFile.queueId, rewriteContext))
@@ -55,9 +60,9 @@ export function encodeTraceHeaders(session: Session, transaction: Transaction): 
     protocol: isSmtpUtf8 && session.protocol === 'ESMTP' ? 'UTF8SMTP' : session.protocol,
     queueId: transaction.queueId ?? '',
     timeMs: transaction.arrivalMs,
-    ...(transaction.recipientCount === 1
-      ? { onlyRecipient: quoteAddress(transaction.firstRecipient) }
-      : {}),
+    ...(transaction.onlyRecipient === undefined
+      ? {}
+      : { onlyRecipient: quoteAddress(transaction.onlyRecipient) }),
   })
   return (
     encodeRecord(RECORD.message) +
@@ -65,6 +70,23 @@ export function encodeTraceHeaders(session: Session, transaction: Transaction): 
       .map((line) => encodeRecord(RECORD.line, line))
       .join('')
   )
+}
+
+/**
+ * Waits until cleanup(8) has taken what was sent: a disk slower than the network must not fill our memory. When
+ * cleanup(8) is lost, so is the queue file; the client hears of it at the end of the message.
+ */
+export async function letCleanupRead(transaction: Transaction): Promise<void> {
+  const { queueFile } = transaction
+  if (queueFile === undefined) return
+  try {
+    await queueFile.ready()
+  } catch (error) {
+    log.warning(
+      `${queueFile.queueId}: cleanup: ${error instanceof Error ? error.message : String(error)}`,
+    )
+    transaction.cancel()
+  }
 }
 
 /** Ends the message and waits until it is safe, or refused. The transaction has no queue file afterwards. */

@@ -9,7 +9,7 @@ import type { Session } from './session.ts'
 
 export interface RequestDeadline {
   /** `octets` of content have arrived since the request began. */
-  extend(octets: number): void
+  extend: (octets: number) => void
 }
 
 /** Starts the clock of a request. */

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { quoteAddress } from '@posthorn/address/quote-address'
 import { log } from '@posthorn/log/log'
 import type { ByteStream } from '@posthorn/stream/byte-stream'
+import { uncounted } from './client-limits.ts'
 import { CommandCounts } from './command-counts.ts'
 import type { SessionClient } from './session-client.ts'
 import type { BareNewlineMode } from './smtpd-settings.ts'
@@ -23,6 +24,8 @@ export class Session {
   readonly stream: ByteStream
   readonly client: SessionClient
   readonly counts = new CommandCounts()
+  /** What the client does, counted with all its other connections. */
+  counter = uncounted
   /** As the client gave it; undefined before HELO and EHLO. */
   helo: string | undefined
   /** What applies to this client; set when it has connected. */
@@ -33,6 +36,8 @@ export class Session {
   transaction: Transaction | undefined
   /** The recipient being judged, internal form. */
   recipient: string | undefined
+  /** BDAT has begun a message, or has failed: until RSET other chunks are thrown away. */
+  bdat: 'none' | 'open' | 'failed' = 'none'
   /** The reply that refused this client at the start; smtpd_delay_reject = no. */
   denied: string | undefined
   /** Said once per session: see conversation.ts. */
@@ -86,7 +91,8 @@ export class Session {
     const words: string[] = []
     const sender = this.transaction?.sender
     if (sender !== undefined) words.push(`from=<${quoteAddress(sender)}>`)
-    if (this.recipient !== undefined) words.push(`to=<${quoteAddress(this.recipient)}>`)
+    const recipient = this.recipient ?? this.transaction?.onlyRecipient
+    if (recipient !== undefined) words.push(`to=<${quoteAddress(recipient)}>`)
     words.push(`proto=${this.protocol}`)
     if (this.helo !== undefined) words.push(`helo=<${this.helo}>`)
     return words.join(' ')
@@ -110,6 +116,7 @@ export class Session {
     this.transaction?.cancel()
     this.transaction = undefined
     this.recipient = undefined
+    this.bdat = 'none'
   }
 }
 

@@ -56,15 +56,17 @@ export class Transaction {
   queueFile: SubmissionSession | undefined
   /** Set once the client sends content. */
   content: ContentRecords | undefined
-  isBdat = false
   /** The start of a line whose end comes with the next chunk; at most line_length_limit. */
   bdatPending = ''
-  /** A BDAT chunk failed: the others are read and answered in the same way. */
-  bdatFailure: string | undefined
 
   constructor(sender: string, parameters: MailParameters) {
     this.sender = sender
     this.parameters = parameters
+  }
+
+  /** The recipient, when there is just one. */
+  get onlyRecipient(): string | undefined {
+    return this.recipientCount === 1 ? this.firstRecipient : undefined
   }
 
   get queueId(): string | undefined {

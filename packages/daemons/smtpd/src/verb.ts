@@ -14,5 +14,5 @@ export interface Verb {
   readonly isJunk?: boolean
   /** RFC 2920 3.1: the last command of a pipelined group; the client must wait for its reply. */
   readonly isLastInGroup?: boolean
-  serve(session: Session, command: Command): VerbOutcome | Promise<VerbOutcome>
+  serve: (session: Session, command: Command) => VerbOutcome | Promise<VerbOutcome>
 }

@@ -33,7 +33,17 @@ t.test('parseVerifyEntry() takes what formatVerifyEntry() writes, and nothing el
   const entry = { status: 2, probedSeconds: 0, updatedSeconds: 1795216301, text: 'no: such' }
   t.equal(formatVerifyEntry(entry), '2:0:1795216301:no: such')
   t.same(parseVerifyEntry('2:0:1795216301:no: such'), entry)
-  for (const bad of ['', '2', '2:0', '2:0:1', '4:0:1:x', '2:0:0:x', '-1:0:1:x', 'a:0:1:x', '2:x:1:x']) {
+  for (const bad of [
+    '',
+    '2',
+    '2:0',
+    '2:0:1',
+    '4:0:1:x',
+    '2:0:0:x',
+    '-1:0:1:x',
+    'a:0:1:x',
+    '2:x:1:x',
+  ]) {
     t.equal(parseVerifyEntry(bad), undefined, bad)
   }
   t.end()

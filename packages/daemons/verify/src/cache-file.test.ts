@@ -69,7 +69,10 @@ t.test('writes happen by themselves, in order, while more come', async (t) => {
 t.test('the oldest entry goes when there are too many', (t) => {
   const file = new CacheFile({ path: undefined, entriesLimit: 2 })
   for (const key of ['a', 'b', 'a', 'c']) file.set(key, key)
-  t.same([...file.entries()].map(([key]) => key), ['a', 'c'])
+  t.same(
+    [...file.entries()].map(([key]) => key),
+    ['a', 'c'],
+  )
   t.end()
 })
 

@@ -12,6 +12,7 @@
 import { appendFileSync, readFileSync } from 'node:fs'
 import { appendFile, rename, writeFile } from 'node:fs/promises'
 import { log } from '@posthorn/log/log'
+import { errorReason } from '@posthorn/native/system-error'
 
 export interface CacheFileOptions {
   /** undefined: in memory only */
@@ -107,7 +108,11 @@ export class CacheFile {
   #note(line: string): void {
     if (this.#path === undefined) return
     this.#pending += `${line}\n`
-    if (this.#writing === undefined) setImmediate(() => this.#flush())
+    if (this.#writing === undefined) {
+      setImmediate(() => {
+        this.#flush()
+      })
+    }
   }
 
   #flush(): void {
@@ -136,7 +141,7 @@ export class CacheFile {
 }
 
 function warn(path: string, error: unknown): void {
-  log.warning(`cannot write ${path}: ${error instanceof Error ? error.message : String(error)}`)
+  log.warning(`cannot write ${path}: ${errorReason(error)}`)
 }
 
 function parseLine(line: string): [string, string?] | undefined {
@@ -148,7 +153,7 @@ function parseLine(line: string): [string, string?] | undefined {
     throw error
   }
   if (!Array.isArray(value)) return undefined
-  const [key, content]: unknown[] = value
+  const [key, content] = value as unknown[]
   if (typeof key !== 'string') return undefined
   return typeof content === 'string' ? [key, content] : [key]
 }

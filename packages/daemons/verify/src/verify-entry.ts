@@ -31,6 +31,7 @@ export function parseVerifyEntry(text: string): VerifyEntry | undefined {
   if (status === undefined || probedSeconds === undefined || updatedSeconds === undefined) {
     return undefined
   }
-  if (status < ok || status > todo || (probedSeconds === 0 && updatedSeconds === 0)) return undefined
+  if (status < ok || status > todo || (probedSeconds === 0 && updatedSeconds === 0))
+    return undefined
   return { status, probedSeconds, updatedSeconds, text: match[4] ?? '' }
 }

@@ -15,6 +15,7 @@ import { Channel } from '@posthorn/wire/channel'
 import { announceCleanup, CleanupOpening, SubmissionReply } from '@posthorn/wire/cleanup-protocol'
 import { parseRewriteRequest, rewriteProtocol, RewriteReply } from '@posthorn/wire/rewrite-protocol'
 import { verifyProtocol, VerifyQuery, VerifyUpdate } from '@posthorn/wire/verify-protocol'
+import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { AddressCache } from './address-cache.ts'
 import { CacheFile } from './cache-file.ts'
@@ -75,7 +76,8 @@ function listen(t: Test, path: string, serve: (channel: Channel) => Promise<void
   })
 }
 
-const inProgress = 'status\x000\0recipient_status\x003\0reason\0Address verification in progress\0\0'
+const inProgress =
+  'status\x000\0recipient_status\x003\0reason\0Address verification in progress\0\0'
 
 t.test('a query posts a probe, as Postfix writes it', async (t) => {
   const directory = temporaryDirectory(t)
@@ -112,7 +114,11 @@ t.test('a query posts a probe, as Postfix writes it', async (t) => {
         `N.\tid ABCDEF12345; ${date}N.Date: ${date}X\0$`,
     ),
   )
-  t.equal(await ask(channel, VerifyQuery.encode({ address: 'a_b@x.test' })), inProgress, 'one probe')
+  t.equal(
+    await ask(channel, VerifyQuery.encode({ address: 'a_b@x.test' })),
+    inProgress,
+    'one probe',
+  )
   const update = { address: 'a:b@x.test', recipientStatus: 2, reason: 'no\x01such' }
   t.equal(await ask(channel, VerifyUpdate.encode(update)), 'status\x000\0\0')
   t.equal(
@@ -180,4 +186,34 @@ t.test('probes being posted are limited', async (t) => {
     await ask(channel, VerifyQuery.encode({ address: `u${count}@x` }))
   }
   t.equal(probes, 100)
+})
+
+t.test('whatever a client sends, the next one is served', async (t) => {
+  const service = memoryService(async () => Promise.resolve())
+  const word = fc.constantFrom(
+    'request',
+    'query',
+    'update',
+    'address',
+    'recipient_status',
+    'reason',
+    '',
+    'x',
+    '-1',
+    '0',
+    '\xff',
+  )
+  const octets = fc.array(fc.tuple(word, fc.constantFrom('\0', '\0\0', '')), { maxLength: 12 })
+  await fc.assert(
+    fc.asyncProperty(octets, async (parts) => {
+      const bad = await connect(t, service)
+      bad.send(parts.flat().join(''))
+      await bad.stream.flush()
+      bad.close()
+      const good = await connect(t, service)
+      t.match(await ask(good, VerifyQuery.encode({ address: 'u@x' })), 'status\x000\0')
+      good.close()
+    }),
+    { numRuns: 60 },
+  )
 })

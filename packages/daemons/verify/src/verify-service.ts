@@ -8,6 +8,7 @@
  * Source: Postfix 3.7 verify(8).
  */
 import { log } from '@posthorn/log/log'
+import { errorReason } from '@posthorn/native/system-error'
 import { printable } from '@posthorn/log/printable'
 import type { ByteStream } from '@posthorn/stream/byte-stream'
 import { Channel } from '@posthorn/wire/channel'
@@ -87,9 +88,7 @@ export class VerifyService {
     this.#probe(key)
       .catch((error: unknown) => {
         this.#cache.probeFailed(key, sentAtSeconds)
-        log.warning(
-          `cannot post address probe for ${key}: ${error instanceof Error ? error.message : String(error)}`,
-        )
+        log.warning(`cannot post address probe for ${key}: ${errorReason(error)}`)
       })
       .finally(() => {
         this.#posting.delete(key)

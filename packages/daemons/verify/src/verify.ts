@@ -7,6 +7,7 @@
 import type { MainConfig } from '@posthorn/config/main-config'
 import type { Service, ServiceContext, ServiceDefinition } from '@posthorn/daemon/service'
 import { fatal, log } from '@posthorn/log/log'
+import { errorReason } from '@posthorn/native/system-error'
 import { startSession } from '@posthorn/native/user'
 import { RewriteClient } from '@posthorn/wire/rewrite-protocol'
 import { makeVerifySender } from '@posthorn/wire/verify-sender'
@@ -103,7 +104,7 @@ function cleanUpRegularly(
         wait()
       })
       .catch((error: unknown) => {
-        log.warning(`cache ${map} cleanup: ${error instanceof Error ? error.message : String(error)}`)
+        log.warning(`cache ${map} cleanup: ${errorReason(error)}`)
       })
   }
   wait()

@@ -99,17 +99,12 @@ class ListParser {
     return this.#tokens.length
   }
 
-  /** A stray `<` or `:`: everything from `from` up to the next comma is one strange local part. Returns where that ends. */
+  /** A stray `<` or `:`: all up to the next comma is one strange address, as it stands. Returns where that ends. */
   #wholeText(from: number, at: number): number {
     const end = this.#find(',', at)
     const start = this.#tokens[from]?.start ?? 0
     const text = this.#source.slice(start, this.#tokens[end - 1]?.end).replace(/[\r\n\t]+/g, ' ')
-    const domain = text.lastIndexOf('@')
-    const local = domain < 0 ? text : text.slice(0, domain)
-    this.#nodes.push({
-      kind: 'address',
-      text: quoteLocalPart(local) + text.slice(local.length),
-    })
+    this.#nodes.push({ kind: 'address', text })
     return end
   }
 

@@ -10,11 +10,11 @@ import { bytesReadable } from '@posthorn/native/socket'
 
 export interface FlowControl {
   /** Takes one token; false when there is none. Does not wait. */
-  take(): boolean
+  take: () => boolean
   /** Adds tokens; those that do not fit into the pipe are dropped. */
-  put(count: number): void
+  put: (count: number) => void
   /** Tokens in the pipe. */
-  count(): number
+  count: () => number
 }
 
 const READ_END = 3

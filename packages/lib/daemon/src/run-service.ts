@@ -151,8 +151,9 @@ async function start(definition: ServiceDefinition, argv: readonly string[]): Pr
     Descriptor.adopt(FIRST_LISTENER + index),
   )
 
-  let lifecycle: Lifecycle | undefined
+  let lifecycle: Lifecycle | undefined = undefined
   let earlyReason: string | undefined
+  let isAsked = false
   const leave = (reason: string): void => {
     if (lifecycle === undefined) earlyReason ??= reason
     else lifecycle.leave(reason)
@@ -166,6 +167,8 @@ async function start(definition: ServiceDefinition, argv: readonly string[]): Pr
     maxProcesses: options.isAlone ? 1 : options.isUnlimited ? 0 : undefined,
     isVerbose,
     exitWhenIdle: (reason) => {
+      if (isAsked) return
+      isAsked = true
       log.info(reason)
       leave(reason)
     },

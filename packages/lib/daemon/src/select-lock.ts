@@ -10,8 +10,8 @@ import { unlock, waitLock } from '@posthorn/native/lock'
 
 export interface SelectLock {
   /** Resolves when this process may wait for clients. */
-  take(): Promise<void>
-  release(): void
+  take: () => Promise<void>
+  release: () => void
 }
 
 /** The lock of a service; the working directory is the queue directory, and the jail is not yet closed. */

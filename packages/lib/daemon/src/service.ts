@@ -28,20 +28,20 @@ export interface ServiceDefinition {
   /** max_idle is at least this: anvil(8) must outlive the interval it counts in. */
   leastIdleSeconds?: (config: MainConfig) => number
   /** Still with master's privileges and outside the jail: open tables and files here. */
-  beforeJail?(context: ServiceContext): void | Promise<void>
+  beforeJail?: (context: ServiceContext) => void | Promise<void>
   /** After privileges were dropped. */
-  start(context: ServiceContext): Service | Promise<Service>
+  start: (context: ServiceContext) => Service | Promise<Service>
 }
 
 export interface Service {
   /** single, multi, event: until the conversation is over. The skeleton closes the stream afterwards. */
-  serve?(stream: ByteStream, client: Client): Promise<void>
+  serve?: (stream: ByteStream, client: Client) => Promise<void>
   /** trigger: what a client wrote, at most 1024 octets, perhaps nothing. */
-  trigger?(octets: string): void | Promise<void>
+  trigger?: (octets: string) => void | Promise<void>
   /** datagram: one of them, at most 4096 octets. */
-  datagram?(octets: string): void
+  datagram?: (octets: string) => void
   /** Before a voluntary exit: statistics, last words. */
-  stop?(): void | Promise<void>
+  stop?: () => void | Promise<void>
 }
 
 /** The other end of a conversation. */
@@ -73,5 +73,5 @@ export interface ServiceContext {
    * Logs the reason, stops accepting, finishes the clients, leaves; master starts a fresh process when one is
    * wanted. multi: connections that clients keep open get a second to finish what they are at.
    */
-  exitWhenIdle(reason: string): void
+  exitWhenIdle: (reason: string) => void
 }

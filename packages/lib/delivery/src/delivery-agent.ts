@@ -38,7 +38,7 @@ export interface DeliveryAgent {
    * Reports every recipient of the job once, then resolves. A hop status says that the destination as a whole
    * is out of reach: the queue manager holds back its other mail.
    */
-  deliver(job: DeliveryJob): Promise<HopStatus | undefined>
+  deliver: (job: DeliveryJob) => Promise<HopStatus | undefined>
 }
 
 /** Undefined: the client left, or the request was refused and the refusal sent. */

@@ -3,8 +3,11 @@
  */
 import type { MainConfig } from '@posthorn/config/main-config'
 import { QueueLayout } from '@posthorn/queue/queue-layout'
+import { MapList } from '@posthorn/tables/map-list'
+import { DomainList } from '@posthorn/tables/match-list'
+import { TableUnavailableError } from '@posthorn/tables/table-error'
 import { DeliveryRecords } from './delivery-records.ts'
-import type { StatusFilter } from './status-filter.ts'
+import { StatusFilter } from './status-filter.ts'
 import type { StatusLineFormat } from './status-line.ts'
 
 export interface DeliveryContext {
@@ -21,15 +24,44 @@ export interface DeliveryContext {
   statusFilter: StatusFilter | undefined
 }
 
-/** What `createDeliveryContext` cannot find out by itself; tables are the caller's to open and watch. */
-export interface DeliveryTables {
-  isFlushDomain?: (domain: string) => Promise<boolean>
-  statusFilter?: StatusFilter | undefined
+/** The parameter that names an agent's status filter. */
+export type StatusFilterParameter =
+  | 'default_delivery_status_filter'
+  | 'local_delivery_status_filter'
+  | 'lmtp_delivery_status_filter'
+  | 'pipe_delivery_status_filter'
+  | 'smtp_delivery_status_filter'
+  | 'virtual_delivery_status_filter'
+
+function openStatusFilter(
+  config: MainConfig,
+  name: StatusFilterParameter,
+): StatusFilter | undefined {
+  const maps = MapList.open(name, config.text(name), { config })
+  return maps.isEmpty ? undefined : new StatusFilter(name, async (key) => maps.find(key))
 }
 
+function flushTest(config: MainConfig): DeliveryContext['isFlushDomain'] {
+  const name = 'fast_flush_domains'
+  const list = DomainList.open(name, config.text(name), { config })
+  return async (domain) => {
+    try {
+      return await list.matches(domain)
+    } catch (error) {
+      if (!(error instanceof TableUnavailableError)) throw error
+      return false // flush(8) refreshes what it was not told
+    }
+  }
+}
+
+/**
+ * Opens tables: call it before privileges are dropped.
+ *
+ * @throws {ConfigError} a parameter cannot be used
+ */
 export function createDeliveryContext(
   config: MainConfig,
-  tables: DeliveryTables = {},
+  statusFilter: StatusFilterParameter = 'default_delivery_status_filter',
 ): DeliveryContext {
   return {
     layout: QueueLayout.fromConfig(config),
@@ -49,7 +81,7 @@ export function createDeliveryContext(
     },
     isSoftBounce: config.boolean('soft_bounce'),
     cachesNegativeProbes: config.boolean('address_verify_negative_cache'),
-    isFlushDomain: tables.isFlushDomain ?? (() => Promise.resolve(false)),
-    statusFilter: tables.statusFilter,
+    isFlushDomain: flushTest(config),
+    statusFilter: openStatusFilter(config, statusFilter),
   }
 }

@@ -23,7 +23,7 @@ const table = `
 99.5 100 100 100
 1234.6 1235 1235 1235`
 
-t.test('formatDelay() prints two significant digits', async (t) => {
+t.test('formatDelay() prints two significant digits', (t) => {
   for (const row of table.trim().split('\n')) {
     const [seconds = '', two, three, none] = row.split(' ')
     const ms = Number(seconds) * 1000
@@ -33,4 +33,5 @@ t.test('formatDelay() prints two significant digits', async (t) => {
   }
   t.equal(formatDelay(-5, 2), '0')
   t.equal(formatDelay(0, 6), '0')
+  t.end()
 })

@@ -37,7 +37,11 @@ export class StatusFilter {
       log.warning(`${this.#title}: bad status code: ${found.value}`)
       return status
     }
-    const changed = { ...status, dsn, reason: reason || status.reason }
+    const changed = {
+      ...status,
+      dsn,
+      reason: reason === undefined || reason === '' ? status.reason : reason,
+    }
     // the server did not say this
     delete changed.diagnosticType
     delete changed.diagnosticText

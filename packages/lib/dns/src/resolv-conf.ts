@@ -88,11 +88,10 @@ export function readResolvConf(path = '/etc/resolv.conf'): ResolverSettings {
 export function parseNameServers(value: string): readonly NameServer[] {
   const words = value.split(/[\s,]+/).filter((word) => word !== '')
   return words.map((word) => {
-    const [, bracketed, plain, portText] = /^(?:\[([^\]]*)\]|([^[\]]*?))(?:\]?:(\d{1,5}))?$/.exec(
-      isIP(word) === 6 ? `[${word}]` : word,
-    ) ?? [undefined, '', '', '0']
-    const address = bracketed ?? plain ?? ''
-    const port = portText === undefined ? DNS_PORT : Number(portText)
+    const bare = isIP(word) === 6 ? `[${word}]` : word
+    const found = /^(?:\[([^[\]]*)\]|([^[\]]*?))(?::(\d{1,5}))?$/.exec(bare)
+    const address = found?.[1] ?? found?.[2] ?? ''
+    const port = Number(found?.[3] ?? DNS_PORT)
     if (isIP(address) === 0 || port < 1 || port > 65535) {
       throw new RangeError(`Cannot use name server "${word}": want an IP address or [address]:port`)
     }

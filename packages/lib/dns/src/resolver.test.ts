@@ -3,7 +3,7 @@ import { FakeDns } from '@posthorn/testing/fake-dns'
 import { Resolver } from './resolver.ts'
 
 async function world(
-  test: { teardown(undo: () => Promise<void>): unknown },
+  test: { teardown: (undo: () => Promise<void>) => unknown },
   names: Parameters<typeof FakeDns.start>[0],
   options?: Parameters<typeof FakeDns.start>[1],
 ): Promise<{ dns: FakeDns; resolver: Resolver }> {

@@ -3,7 +3,7 @@ import t from 'tap'
 import { AnswerCache } from './answer-cache.ts'
 import { sortMx } from './sort-mx.ts'
 
-t.test('sortMx() sorts by preference and keeps every record', async (t) => {
+t.test('sortMx() sorts by preference and keeps every record', (t) => {
   const record = fc.record({
     preference: fc.nat(3),
     host: fc.string(),
@@ -20,9 +20,10 @@ t.test('sortMx() sorts by preference and keeps every record', async (t) => {
     }),
     { numRuns: 50 },
   )
+  t.end()
 })
 
-t.test('AnswerCache forgets by time and by number', async (t) => {
+t.test('AnswerCache forgets by time and by number', (t) => {
   const cache = new AnswerCache(2)
   const answer = { kind: 'notFound', name: 'x', reason: '' } as const
   cache.store('a', answer, 10, 0)
@@ -33,4 +34,5 @@ t.test('AnswerCache forgets by time and by number', async (t) => {
   for (const key of ['c', 'd', 'e']) cache.store(key, answer, 10, 0)
   t.equal(cache.find('c', 0), undefined)
   t.same(cache.find('e', 0), answer)
+  t.end()
 })

@@ -6,7 +6,7 @@
 import { useSinks } from './log.ts'
 
 /** Takes the log until `restore()`. */
-export function captureLog(): { readonly lines: string[]; restore(): void } {
+export function captureLog(): { readonly lines: string[]; restore: () => void } {
   const lines: string[] = []
   const before = useSinks([
     {

@@ -9,7 +9,7 @@ export type Severity = 'debug' | 'info' | 'warning' | 'error' | 'fatal' | 'panic
 
 export interface LogSink {
   /** `text` is printable and carries its severity prefix. */
-  write(severity: Severity, text: string): void
+  write: (severity: Severity, text: string) => void
   /** Sends what is held; false when some of it still waits for room. */
-  flush(): boolean
+  flush: () => boolean
 }

@@ -13,15 +13,14 @@ import { findHeaderClass } from './header-class.ts'
 import { splitHeaderLine } from './header-line.ts'
 import type { HeaderSection } from './mime-scanner.ts'
 
-/** What a lookup table gives; the lookup tables of packages/lib/tables fit. */
+type Answer =
+  | { readonly kind: 'found'; readonly value: string }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'tryAgain'; readonly reason: string }
+
+/** The tables and map lists of packages/lib/tables fit. */
 export interface CheckTable {
-  find: (
-    key: string,
-  ) => Promise<
-    | { readonly kind: 'found'; readonly value: string }
-    | { readonly kind: 'absent' }
-    | { readonly kind: 'tryAgain'; readonly reason: string }
-  >
+  find: (key: string) => Answer | Promise<Answer>
 }
 
 export interface CheckTables {

@@ -115,11 +115,13 @@ t.test('readMessageLog() makes the best of a damaged log', (t) => {
       dsn: { status: '5.0.0', action: 'failed', reason: 'it? failed' },
     },
   ])
-  t.match(read('recipient=<>\n\n', true), [
+  t.match(read('recipient=<>\n\n\nrecipient=\n\n\n<>: text\n\n', true), [
     {
-      recipient: { recipient: '(MAILER-DAEMON)' },
+      recipient: { recipient: '<>' },
       dsn: { status: '4.0.0', action: 'delayed', reason: '(description unavailable)' },
     },
+    { recipient: { recipient: '(MAILER-DAEMON)' } },
+    { recipient: { recipient: '(MAILER-DAEMON)' }, dsn: { reason: 'text' } },
   ])
   t.match(read('status = 5.1.1 \nstrange=1\n***\n\n'), [
     { recipient: { recipient: '(recipient address unavailable)' }, dsn: { status: '5.1.1' } },

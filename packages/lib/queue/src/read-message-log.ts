@@ -75,7 +75,6 @@ function* readLines(fd: number): Generator<string, void, undefined> {
 }
 
 const NAMES = new Set([
-  'recipient',
   'original_recipient',
   'offset',
   'dsn_orig_rcpt',
@@ -92,27 +91,22 @@ const NAMES = new Set([
 function addLine(line: string, fields: Map<string, string>, warn: (text: string) => void): void {
   const old = /^<(.*?)>:\s*(.*)$/.exec(line)
   if (old !== null) {
-    fields.set('recipient', old[1] === '' ? '<>' : (old[1] ?? ''))
+    fields.set('recipient', old[1] || '(MAILER-DAEMON)')
     fields.set('reason', old[2] ?? '')
     return
   }
   const parsed = /^[0-9A-Za-z]/.test(line) ? parseAttribute(line) : 'malformed line'
   if (typeof parsed === 'string') warn(`${parsed}: ${line.slice(0, 200)}`)
+  else if (parsed.name === 'recipient') fields.set('recipient', parsed.value || '(MAILER-DAEMON)')
   else if (NAMES.has(parsed.name)) fields.set(parsed.name, parsed.value)
   else warn(`unknown attribute name: ${parsed.name.slice(0, 200)}`)
 }
 
 function completeEntry(fields: ReadonlyMap<string, string>, isDeferLog: boolean): LogEntry {
   const text = (name: string): string => fields.get(name) ?? ''
-  const address = fields.get('recipient')
   return {
     recipient: {
-      recipient:
-        address === undefined
-          ? '(recipient address unavailable)'
-          : address === '' || address === '<>'
-            ? '(MAILER-DAEMON)'
-            : address,
+      recipient: fields.get('recipient') ?? '(recipient address unavailable)',
       originalRecipient: text('original_recipient'),
       offset: decimal(text('offset')),
       dsnOriginalRecipient: text('dsn_orig_rcpt'),

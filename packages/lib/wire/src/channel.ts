@@ -111,19 +111,31 @@ export class Channel {
    */
   async receive(limits?: ListLimits): Promise<AttrList | undefined> {
     const { stream } = this
+    if (stream.buffered.length === 0 && !(await this.untilInput())) return undefined
     const decoder = this.#encoding.decoder(limits)
-    let hasBegun = false
     for (;;) {
-      if (stream.buffered.length > 0) {
-        hasBegun = true
-        const taken = decoder.push(stream.buffered)
-        if (taken > 0) stream.take(taken)
-        if (decoder.isComplete) return decoder.attrs
-      }
-      if (!(hasBegun ? await stream.fill() : await fillFirst(stream))) {
-        if (!hasBegun) return undefined
+      const taken = decoder.push(stream.buffered)
+      if (taken > 0) stream.take(taken)
+      if (decoder.isComplete) return decoder.attrs
+      if (!(await stream.fill())) {
         throw new AttrError('Cannot receive attribute list: the peer ended in the middle of it')
       }
+    }
+  }
+
+  /**
+   * Waits for octets, if none are buffered.
+   *
+   * @returns false when the peer has gone. One that leaves without reading what we announced makes this an error for
+   *   the kernel, but not for us
+   */
+  async untilInput(): Promise<boolean> {
+    if (this.stream.buffered.length > 0) return true
+    try {
+      return await this.stream.fill()
+    } catch (error) {
+      if (error instanceof EndOfStreamError) return false
+      throw error
     }
   }
 
@@ -136,15 +148,5 @@ export class Channel {
 
   close(): void {
     this.stream.close()
-  }
-}
-
-/** A peer that leaves without reading what we announced makes this an error for the kernel, but not for us. */
-async function fillFirst(stream: ByteStream): Promise<boolean> {
-  try {
-    return await stream.fill()
-  } catch (error) {
-    if (error instanceof EndOfStreamError) return false
-    throw error
   }
 }

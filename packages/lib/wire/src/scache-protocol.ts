@@ -10,6 +10,7 @@
  * Source: Postfix 3.7 scache(8), smtp(8).
  */
 import type { Descriptor } from '@posthorn/native/descriptor'
+import { errorReason } from '@posthorn/native/system-error'
 import { log } from '@posthorn/log/log'
 import { encodeAttrList, type AttrList } from './attr-list.ts'
 import { statusFields } from './attr-groups.ts'
@@ -80,8 +81,7 @@ async function finishSave(channel: Channel): Promise<void> {
   try {
     ScacheStatusReply.parse(await channel.receiveReply())
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    log.warning(`problem talking to service scache: ${reason}`)
+    log.warning(`problem talking to service scache: ${errorReason(error)}`)
     channel.close()
   }
 }

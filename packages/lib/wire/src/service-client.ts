@@ -15,6 +15,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { log } from '@posthorn/log/log'
+import { errorReason, SystemError } from '@posthorn/native/system-error'
 import { EndOfStreamError } from '@posthorn/stream/byte-stream'
 import { scheduleDeadline } from '@posthorn/stream/deadline-timer'
 import type { AttrList, ListEncoding } from './attr-list.ts'
@@ -65,6 +66,9 @@ export interface ConverseOptions {
   readonly mayRepeat?: () => boolean
 }
 
+/** All clients of a process wait for the same service: one line for all of them. */
+const reportIntervalMs = 10_000
+
 interface Connection {
   readonly channel: Channel
   readonly openedAtMs: number
@@ -81,6 +85,7 @@ export class PersistentClient {
   #openCount = 0
   #sweep: { cancel: () => void } | undefined
   #isClosed = false
+  #reportedAtMs = 0
 
   constructor(options: ServiceClientOptions) {
     this.#options = {
@@ -134,12 +139,12 @@ export class PersistentClient {
         if (kept === undefined) failures += 1
         const isLate = failures > 1 && Date.now() - startedAtMs >= retryForMs
         if (this.#isClosed || isLate || mayRepeat?.() === false) {
-          throw new ServiceError(`Cannot talk to service ${path}: ${reason(error)}`, {
+          throw new ServiceError(`Cannot talk to service ${path}: ${errorReason(error)}`, {
             cause: error,
           })
         }
         if (kept === undefined) {
-          reportTrouble(path, error)
+          this.#reportTrouble(error)
           await sleep(retryDelayMs, undefined, signal === undefined ? {} : { signal })
         }
       }
@@ -168,6 +173,19 @@ export class PersistentClient {
     } finally {
       if (isDone) this.#release(connection)
       else this.#discard(connection)
+    }
+  }
+
+  /** Now and then. An end of file needs no words: the server may have come to its end of life. */
+  #reportTrouble(error: unknown): void {
+    const now = Date.now()
+    if (error instanceof EndOfStreamError || now - this.#reportedAtMs < reportIntervalMs) return
+    this.#reportedAtMs = now
+    const { path } = this.#options
+    if (error instanceof SystemError && error.syscall === 'connect') {
+      log.warning(`connect to ${path}: ${error.reason}`)
+    } else {
+      log.warning(`problem talking to service ${path}: ${errorReason(error)}`)
     }
   }
 
@@ -271,14 +289,4 @@ export class PersistentClient {
       ttlMs === 0 ? Infinity : connection.openedAtMs + ttlMs,
     )
   }
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
-
-/** An end of file needs no words on the first failure: the server may have come to its end of life. */
-function reportTrouble(path: string, error: unknown): void {
-  if (error instanceof EndOfStreamError) return
-  log.warning(`problem talking to service ${path}: ${reason(error)}`)
 }

@@ -7,6 +7,7 @@
  *
  * Source: Postfix 3.7 cleanup(8), postdrop(1).
  */
+import { errorReason } from '@posthorn/native/system-error'
 import type { AttrList } from './attr-list.ts'
 import { defineList, int, text } from './attr-schema.ts'
 import type { Channel } from './channel.ts'
@@ -85,8 +86,8 @@ export class SubmissionSession {
     try {
       return SubmissionReply.parse(await this.#channel.receiveReply())
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      return { status: CLEANUP_STATUS.write, reason: `queue file write error: ${reason}` }
+      const reason = `queue file write error: ${errorReason(error)}`
+      return { status: CLEANUP_STATUS.write, reason }
     } finally {
       this.#channel.close()
     }

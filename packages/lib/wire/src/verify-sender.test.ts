@@ -16,7 +16,8 @@ t.test('makeVerifySender()', (t) => {
 })
 
 t.test('isVerifySender() knows the neighbouring intervals', (t) => {
-  const at = (ms: number): boolean => isVerifySender('Probe1Y82K@lab.test', 'probe@lab.test', 1000, ms)
+  const at = (ms: number): boolean =>
+    isVerifySender('Probe1Y82K@lab.test', 'probe@lab.test', 1000, ms)
   t.ok(at(nowMs))
   t.ok(at(nowMs + 1_000_000))
   t.ok(at(nowMs - 1_000_000))

@@ -8,6 +8,7 @@
  *   fifo    reports what comes in
  *   crash   exits with status 7
  */
+/* eslint-disable n/no-sync -- for tests */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -83,19 +84,19 @@ export interface Site {
   readonly directory: string
   readonly queue: string
   /** Of master, with -d: what it logged. */
-  log(): string
+  log: () => string
   /** Writes master.cf; `parameters` go to main.cf. */
-  configure(services: readonly string[], parameters?: readonly string[]): void
+  configure: (services: readonly string[], parameters?: readonly string[]) => void
   /** Starts master with these options and waits until it is ready; it ends with the test. */
-  start(options?: readonly string[]): Promise<ChildProcess>
-  run(options: readonly string[]): Promise<{ status: number | null; output: string }>
-  reports(): ProbeReport[]
+  start: (options?: readonly string[]) => Promise<ChildProcess>
+  run: (options: readonly string[]) => Promise<{ status: number | null; output: string }>
+  reports: () => ProbeReport[]
   /** Connects, and gives the stream and the pid of the process that serves it. */
-  client(address: SocketAddress | string): Promise<{ stream: ByteStream; pid: number }>
+  client: (address: SocketAddress | string) => Promise<{ stream: ByteStream; pid: number }>
 }
 
 interface Test {
-  teardown(undo: () => void | Promise<void>): unknown
+  teardown: (undo: () => unknown) => unknown
 }
 
 export function createSite(t: Test): Site {
@@ -117,7 +118,7 @@ export function createSite(t: Test): Site {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { TZ: 'UTC', PATH: '/bin', SECRET: 'not for children' },
     })
-    child.stderr?.on('data', (octets: Buffer) => {
+    child.stderr.on('data', (octets: Buffer) => {
       output += octets.toString('latin1')
     })
     return child

@@ -5,20 +5,28 @@
  * does to the message is kept in the transaction, and sent to cleanup(8) at its end.
  * Source: Postfix 3.7 access(5); texts in logging.md 9.
  */
+import { splitList } from '@posthorn/config/split-list'
 import { log } from '@posthorn/log/log'
 import type { Evaluation, Subject } from './evaluation.ts'
 import { replyText } from './reply-text.ts'
-import { dunno, parseRestrictions, permit, refuse, type Check, type Verdict } from './restriction.ts'
+import {
+  dunno,
+  parseRestrictions,
+  permit,
+  refuse,
+  type Check,
+  type Verdict,
+} from './restriction.ts'
 
 export interface AccessSettings {
   /** access_map_reject_code, access_map_defer_code */
   readonly rejectCode: number
   readonly deferCode: number
   /** Makes checks of the words in a table entry. @throws {ConfigError} */
-  compile(restrictions: ReturnType<typeof parseRestrictions>): Check[]
+  compile: (restrictions: ReturnType<typeof parseRestrictions>) => Check[]
 }
 
-const ORIGINAL_DETAIL = '5.7.1'
+const DEFAULT_DETAIL = '5.7.1'
 
 /** RFC 3463 3.2: x.1.N means something else for a sender than for a recipient; other subjects get x.0.0. */
 function adaptDetail(text: string, subject: Subject): string {
@@ -36,19 +44,21 @@ function adaptDetail(text: string, subject: Subject): string {
   return `${adapted}${rest}`
 }
 
-/** Reply to REJECT, DEFER or a number. */
-function refusal(
-  evaluation: Evaluation,
-  subject: Subject,
-  code: number,
-  text: string,
-): Verdict {
+/** Reply to REJECT, DEFER or a number; the entry may bring its own enhanced code. */
+function refusalText(evaluation: Evaluation, subject: Subject, code: number, text: string): string {
   const given = adaptDetail(text, subject)
   const own = /^[245]\.\d{1,3}\.\d{1,3}(?=\s|$)/.exec(given)?.[0]
   const words = own === undefined ? given : given.slice(own.length).trimStart()
-  return refuse(
-    replyText(code, own ?? ORIGINAL_DETAIL, evaluation.describe(words, subject)),
-  )
+  return replyText(code, own ?? DEFAULT_DETAIL, evaluation.describe(words, subject))
+}
+
+function refusal(evaluation: Evaluation, subject: Subject, code: number, text: string): Verdict {
+  return refuse(refusalText(evaluation, subject, code, text))
+}
+
+function deferral(evaluation: Evaluation, subject: Subject, text: string): string {
+  const words = text === '' ? 'Service unavailable' : text
+  return refusalText(evaluation, subject, 450, words)
 }
 
 /** What the entry says is done; `table` and `subject` are for log lines and replies. */
@@ -73,23 +83,12 @@ export async function carryOut(
     case 'REJECT':
       return refusal(evaluation, subject, settings.rejectCode, rest === '' ? 'Access denied' : rest)
     case 'DEFER':
-      return refusal(
-        evaluation,
-        subject,
-        settings.deferCode,
-        rest === '' ? 'Service unavailable' : rest,
-      )
+      return refusal(evaluation, subject, settings.deferCode, rest === '' ? 'Access denied' : rest)
     case 'DEFER_IF_PERMIT':
-      evaluation.deferPermission(
-        replyText(450, '4.7.0', evaluation.describe(rest === '' ? 'Service unavailable' : rest, subject)),
-      )
+      evaluation.deferPermission(deferral(evaluation, subject, rest))
       return dunno
     case 'DEFER_IF_REJECT':
-      evaluation.deferIfReject ??= replyText(
-        450,
-        '4.7.0',
-        evaluation.describe(rest === '' ? 'Service unavailable' : rest, subject),
-      )
+      evaluation.deferIfReject ??= deferral(evaluation, subject, rest)
       return dunno
     case 'HOLD':
       show('hold', rest === '' ? 'triggers HOLD action' : rest)
@@ -139,6 +138,6 @@ export async function carryOut(
         return refusal(evaluation, subject, Number(word), rest === '' ? 'Access denied' : rest)
       }
       if (/^\d+$/.test(word)) return permit
-      return evaluation.apply(settings.compile(parseRestrictions(value.split(/[\s,]+/).filter(Boolean))))
+      return evaluation.apply(settings.compile(parseRestrictions(splitList(value))))
   }
 }

@@ -5,10 +5,10 @@
  * that fits the list. A table that fails means: come again. Source: Postfix 3.7 postconf(5), access(5).
  */
 import { log } from '@posthorn/log/log'
-import type { ExtensionRules } from '@posthorn/address/split-address'
+import { foldCase, type ExtensionRules } from '@posthorn/address/split-address'
 import type { LookupTable } from '@posthorn/tables/lookup-table'
 import { carryOut, type AccessSettings } from './access-action.ts'
-import { addressKeys, domainKeys, mailKeys } from './access-keys.ts'
+import { addressKeys, domainKeys, mailKeys, type AccessKey } from './access-keys.ts'
 import { lookupFailure, type Evaluation, type Subject } from './evaluation.ts'
 import { dunno, refuse, type Check, type Verdict } from './restriction.ts'
 
@@ -20,34 +20,29 @@ export interface AccessCheckSettings extends AccessSettings {
   readonly nullKey: string
 }
 
-/** A table with its name, as log lines show it. */
-export interface NamedTable {
-  readonly name: string
-  readonly table: LookupTable
-}
-
 async function search(
   evaluation: Evaluation,
-  { name, table }: NamedTable,
-  keys: readonly string[],
+  table: LookupTable,
+  keys: readonly AccessKey[],
   subject: Subject,
   settings: AccessCheckSettings,
 ): Promise<Verdict> {
-  for (const key of keys) {
-    const answer = await table.find(key)
+  for (const { key, isPart } of keys) {
+    if (isPart && table.isPattern) continue
+    const answer = await table.find(foldCase(key))
     if (answer.kind === 'absent') continue
     if (answer.kind === 'tryAgain') {
-      log.warning(`${name}: table lookup problem: ${answer.reason}`)
+      log.warning(`${table.name}: table lookup problem: ${answer.reason}`)
       return refuse(lookupFailure(subject.name))
     }
-    return carryOut(evaluation, answer.value, name, subject, settings)
+    return carryOut(evaluation, answer.value, table.name, subject, settings)
   }
   return dunno
 }
 
 /** What is looked up, and how refusals name it. Undefined: there is nothing to look up yet. */
 interface Lookup {
-  readonly keys: readonly string[]
+  readonly keys: readonly AccessKey[]
   readonly subject: Subject
 }
 
@@ -55,7 +50,9 @@ type FindLookup = (evaluation: Evaluation, settings: AccessCheckSettings) => Loo
 
 const clientLookup: FindLookup = ({ client }, { isDotted }) => ({
   keys: [
-    ...(client.name === 'unknown' ? ['unknown'] : domainKeys(client.name, isDotted)),
+    ...(client.name === 'unknown'
+      ? [{ key: 'unknown', isPart: false }]
+      : domainKeys(client.name, isDotted)),
     ...addressKeys(client.address),
   ],
   subject: { name: client.label, className: 'Client host' },
@@ -63,7 +60,9 @@ const clientLookup: FindLookup = ({ client }, { isDotted }) => ({
 
 const reverseClientLookup: FindLookup = ({ client }, { isDotted }) => ({
   keys: [
-    ...(client.reverseName === 'unknown' ? ['unknown'] : domainKeys(client.reverseName, isDotted)),
+    ...(client.reverseName === 'unknown'
+      ? [{ key: 'unknown', isPart: false }]
+      : domainKeys(client.reverseName, isDotted)),
     ...addressKeys(client.address),
   ],
   subject: {
@@ -80,7 +79,8 @@ const heloLookup: FindLookup = ({ session: { helo } }, { isDotted }) =>
 const senderLookup: FindLookup = ({ session }, { extensions, isDotted, nullKey }) => {
   const sender = session.transaction?.sender
   if (sender === undefined) return undefined
-  const keys = sender === '' ? [nullKey] : mailKeys(sender, extensions, isDotted)
+  const keys =
+    sender === '' ? [{ key: nullKey, isPart: false }] : mailKeys(sender, extensions, isDotted)
   return { keys, subject: { name: sender, className: 'Sender address' } }
 }
 
@@ -109,7 +109,7 @@ const LOOKUPS: Readonly<Record<string, FindLookup>> = {
 /** The check that a restriction name stands for; undefined for names that look nothing up. */
 export function accessCheck(
   restriction: string,
-  table: NamedTable,
+  table: LookupTable,
   settings: AccessCheckSettings,
 ): Check | undefined {
   const lookup = LOOKUPS[restriction]
@@ -117,8 +117,7 @@ export function accessCheck(
   return async (evaluation) => {
     const wanted = lookup(evaluation, settings)
     if (wanted === undefined) return dunno
-    const keys = wanted.keys.map((key) => key.toLowerCase())
-    return search(evaluation, table, keys, wanted.subject, settings)
+    return search(evaluation, table, wanted.keys, wanted.subject, settings)
   }
 }
 

@@ -1,7 +1,6 @@
 /**
  * address-map - the tables of one parameter, asked whether they know an address
  */
-import { log } from '@posthorn/log/log'
 import type { AddressRules, MapList } from '@posthorn/tables/map-list'
 
 export class AddressMap {
@@ -20,7 +19,6 @@ export class AddressMap {
   async mayContain(address: string): Promise<boolean> {
     if (this.#maps.isEmpty) return true
     const answer = await this.#maps.findAddress(address, this.#rules)
-    if (answer.kind === 'tryAgain') log.warning(answer.reason)
     return answer.kind !== 'absent'
   }
 

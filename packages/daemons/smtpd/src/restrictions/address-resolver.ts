@@ -5,11 +5,16 @@
  * context, then resolved. The client of trivial-rewrite(8) remembers recent answers.
  */
 import { quoteAddress, unquoteAddress } from '@posthorn/address/quote-address'
-import { RESOLVE_FLAGS, type ResolveReply, type RewriteClient } from '@posthorn/wire/rewrite-protocol'
+import {
+  RESOLVE_FLAGS,
+  type ResolveReply,
+  type RewriteClient,
+} from '@posthorn/wire/rewrite-protocol'
 import { ServiceError } from '@posthorn/wire/wire-error'
 
 /** unknown: a table or service could not say. */
-export type Resolution = { readonly kind: 'resolved' } & ResolveReply | { readonly kind: 'unknown' }
+export type Resolution =
+  ({ readonly kind: 'resolved' } & ResolveReply) | { readonly kind: 'unknown' }
 
 export async function resolveAddress(
   rewriter: RewriteClient,

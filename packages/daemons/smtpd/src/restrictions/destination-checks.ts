@@ -48,7 +48,8 @@ export function destinationChecks(settings: DestinationSettings): [string, Check
   return [
     [
       'permit_mynetworks',
-      async ({ client }) => ((await settings.myNetworks.matches(client.address)) ? permit : dunno),
+      async ({ client }) =>
+        (await settings.myNetworks.matches(client.address, client.name)) ? permit : dunno,
     ],
     // nobody is authenticated: there is no SASL here
     ['permit_sasl_authenticated', () => dunno],

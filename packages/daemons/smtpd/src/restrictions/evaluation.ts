@@ -6,6 +6,7 @@
  * out and would matter only then. Refusals are logged here. Source: Postfix 3.7 postconf(5), access(5).
  */
 import { log } from '@posthorn/log/log'
+import { TableUnavailableError } from '@posthorn/tables/table-error'
 import type { SessionClient } from '../session-client.ts'
 import type { Session } from '../session.ts'
 import { dunno, refuse, type Check, type Verdict } from './restriction.ts'
@@ -66,7 +67,7 @@ export class Evaluation {
     try {
       for (const check of checks) {
         const isWarning = this.#isWarning
-        const verdict = await check(this)
+        const verdict = await this.#try(check)
         if (verdict.kind === 'permit') return verdict
         if (verdict.kind === 'refuse') {
           if (!isWarning) return this.#refused(verdict.reply)
@@ -77,6 +78,16 @@ export class Evaluation {
       return dunno
     } finally {
       this.#depth--
+    }
+  }
+
+  /** A table that cannot be asked is no reason to permit or to refuse for good. */
+  async #try(check: Check): Promise<Verdict> {
+    try {
+      return await check(this)
+    } catch (error) {
+      if (!(error instanceof TableUnavailableError)) throw error
+      return refuse(lookupFailure(this.subject.name))
     }
   }
 

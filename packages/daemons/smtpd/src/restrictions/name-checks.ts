@@ -20,6 +20,8 @@ import { dunno, permit, refuse, type Check, type Verdict } from './restriction.t
 export interface NameSettings {
   readonly rewriter: RewriteClient
   readonly domains: DomainFinder
+  /** Addresses of this host. */
+  readonly ownAddresses: ReadonlySet<string>
   readonly codes: {
     readonly invalidHostname: number
     readonly nonFqdn: number
@@ -80,24 +82,27 @@ async function rejectUnknownDomain(
   }
 }
 
+/** A check of one of the names that a session brings. */
+type SubjectCheck = (evaluation: Evaluation, subject: Subject) => Verdict | Promise<Verdict>
+
 const withHelo =
-  (check: (evaluation: Evaluation, subject: Subject) => Verdict | Promise<Verdict>): Check =>
-  (evaluation) => {
+  (check: SubjectCheck): Check =>
+  (evaluation): Verdict | Promise<Verdict> => {
     const { helo } = evaluation.session
     return helo === undefined ? dunno : check(evaluation, { name: helo, className: 'Helo command' })
   }
 
 const withSender =
-  (check: (evaluation: Evaluation, subject: Subject) => Verdict | Promise<Verdict>): Check =>
-  (evaluation) => {
+  (check: SubjectCheck): Check =>
+  (evaluation): Verdict | Promise<Verdict> => {
     const sender = evaluation.session.transaction?.sender
     if (sender === undefined) return dunno
     return check(evaluation, { name: sender, className: 'Sender address' })
   }
 
 const withRecipient =
-  (check: (evaluation: Evaluation, subject: Subject) => Verdict | Promise<Verdict>): Check =>
-  (evaluation) => {
+  (check: SubjectCheck): Check =>
+  (evaluation): Verdict | Promise<Verdict> => {
     const { recipient } = evaluation.session
     if (recipient === undefined) return dunno
     return check(evaluation, { name: recipient, className: 'Recipient address' })
@@ -118,8 +123,7 @@ function heloChecks(settings: NameSettings): [string, Check][] {
   })
   const rejectNonFqdn = withHelo((evaluation, subject) => {
     const { name } = subject
-    const isFqdn =
-      isValidAddressLiteral(name) || (name.includes('.') && isValidUtf8Hostname(name))
+    const isFqdn = isValidAddressLiteral(name) || (name.includes('.') && isValidUtf8Hostname(name))
     if (isFqdn) return dunno
     const text = evaluation.describe('need fully-qualified hostname', subject)
     return refuse(replyText(codes.nonFqdn, '5.5.2', text))
@@ -143,7 +147,7 @@ function heloChecks(settings: NameSettings): [string, Check][] {
   ]
 }
 
-function clientChecks({ codes }: NameSettings): [string, Check][] {
+function clientChecks({ codes, ownAddresses }: NameSettings): [string, Check][] {
   const rejectUnknown: Check = (evaluation) => {
     const { client } = evaluation
     if (client.nameStatus === 'ok') return dunno
@@ -166,11 +170,7 @@ function clientChecks({ codes }: NameSettings): [string, Check][] {
       'reject_plaintext_session',
       () => refuse(replyText(codes.plaintext, '5.7.1', 'Session encryption is required')),
     ],
-    [
-      'permit_inet_interfaces',
-      // a client on one of our own addresses is this host
-      ({ client }) => (client.address === client.serverAddress ? permit : dunno),
-    ],
+    ['permit_inet_interfaces', ({ client }) => (ownAddresses.has(client.address) ? permit : dunno)],
   ]
 }
 
@@ -199,9 +199,7 @@ function addressChecks(settings: NameSettings): [string, Check][] {
       'reject_unauth_pipelining',
       (evaluation) =>
         evaluation.session.hasPipelinedBadly
-          ? refuse(
-              `503 5.5.0 ${evaluation.describe('Improper use of SMTP command pipelining')}`,
-            )
+          ? refuse(`503 5.5.0 ${evaluation.describe('Improper use of SMTP command pipelining')}`)
           : dunno,
     ],
   ]

@@ -8,6 +8,7 @@
 import { EndOfStreamError } from '@posthorn/stream/byte-stream'
 import { log } from '@posthorn/log/log'
 import { beginContent, endContent, sendContent } from '../content-session.ts'
+import { letCleanupRead } from '../queue-file.ts'
 import { requestDeadline } from '../request-deadline.ts'
 import type { ContentRecords } from '../content-records.ts'
 import type { Session } from '../session.ts'
@@ -26,7 +27,9 @@ export const bdat: Verb = {
     const isLast = last?.toUpperCase() === 'LAST'
     if (!/^\d{1,15}$/.test(size) || (last !== undefined && !isLast) || more.length > 0) {
       const line = `${command.verb} ${command.argument}`.trim()
-      log.warning(`${session.queueName}: malformed BDAT command syntax from ${client.label}: ${line}`)
+      log.warning(
+        `${session.queueName}: malformed BDAT command syntax from ${client.label}: ${line}`,
+      )
       session.reply('521 5.5.4 Syntax: BDAT count [LAST]')
       return 'error'
     }
@@ -36,75 +39,60 @@ export const bdat: Verb = {
 
 async function serveChunk(session: Session, size: number, isLast: boolean): Promise<VerbOutcome> {
   const { transaction, host, client } = session
-  if (transaction === undefined || transaction.recipientCount === 0) {
-    const text =
-      transaction === undefined
-        ? '503 5.5.1 Error: need RCPT command'
-        : '554 5.5.1 Error: no valid recipients'
-    return refuseChunk(session, size, text)
+  if (session.bdat === 'failed') {
+    return discardChunk(session, size, `551 5.0.0 Discarded ${size} bytes after earlier error`)
   }
-  if (transaction.bdatFailure !== undefined) {
-    return refuseChunk(session, size, transaction.bdatFailure)
+  if (transaction === undefined) {
+    return discardChunk(session, size, '503 5.5.1 Error: need RCPT command')
+  }
+  if (transaction.recipientCount === 0) {
+    return discardChunk(session, size, '554 5.5.1 Error: no valid recipients')
   }
   if (size === 0 && !isLast) {
     log.warning(`${session.queueName}: null BDAT request from ${client.label}`)
-    return failMessage(session, transaction, size, '551 5.7.1 Null BDAT request')
+    return discardChunk(session, size, '551 5.7.1 Null BDAT request')
   }
   const limit = host.settings.messageSizeLimit
   if (limit > 0 && size > limit - (transaction.content?.octets ?? 0)) {
-    log.warning(`${session.queueName}: BDAT request from ${client.label} exceeds message size limit`)
-    return failMessage(session, transaction, size, '552 5.3.4 Chunk exceeds message size limit')
+    log.warning(
+      `${session.queueName}: BDAT request from ${client.label} exceeds message size limit`,
+    )
+    return discardChunk(session, size, '552 5.3.4 Chunk exceeds message size limit')
   }
-  if (!transaction.isBdat) {
+  if (session.bdat === 'none') {
     const denied = await host.policy.checkData(session)
-    if (denied !== undefined) return failMessage(session, transaction, size, denied)
-    transaction.isBdat = true
+    if (denied !== undefined) return discardChunk(session, size, denied)
+    session.bdat = 'open'
     beginContent(session, transaction)
   }
   const { content } = transaction
   if (content === undefined) return 'error'
   await readChunk(session, transaction, content, size, isLast)
-  if (!isLast) {
-    if (content.isOversize) {
-      transaction.bdatFailure = '552 5.3.4 Error: message file too big'
-      session.reply(transaction.bdatFailure)
-      return 'error'
-    }
-    session.reply(`250 2.0.0 Ok: ${size} bytes`)
-    return 'done'
+  if (isLast) {
+    return endContent(
+      session,
+      transaction,
+      content,
+      (id) => `250 2.0.0 Ok: ${content.octets} bytes queued as ${id}`,
+    )
   }
-  return endContent(
-    session,
-    transaction,
-    content,
-    (id) => `250 2.0.0 Ok: ${size} bytes queued as ${id}`,
-  )
+  session.reply(`250 2.0.0 Ok: ${size} bytes`)
+  return 'done'
 }
 
-/** Reads a chunk of a message that is refused already. */
-async function refuseChunk(session: Session, size: number, reply: string): Promise<VerbOutcome> {
+/** Refuses the message: its queue file goes, and chunks are thrown away until the client begins anew. */
+async function discardChunk(session: Session, size: number, reply: string): Promise<VerbOutcome> {
   const { stream } = session
+  session.bdat = 'failed'
+  session.transaction?.cancel()
   session.reply(reply)
-  for (let rest = size; rest > 0; ) {
+  for (let rest = size; rest > 0;) {
     if (stream.buffered === '' && !(await stream.fill())) {
       throw new EndOfStreamError('Cannot read chunk: the peer ended')
     }
     rest -= stream.take(Math.min(rest, stream.buffered.length)).length
   }
   return 'error'
-}
-
-/** Refuses the message; further chunks get the same answer until the client begins anew. */
-async function failMessage(
-  session: Session,
-  transaction: Transaction,
-  size: number,
-  reply: string,
-): Promise<VerbOutcome> {
-  transaction.isBdat = true
-  transaction.bdatFailure = reply
-  transaction.cancel()
-  return refuseChunk(session, size, reply)
 }
 
 async function readChunk(
@@ -126,7 +114,7 @@ async function readChunk(
     pending = pending.slice(content.pushChunk(pending, isLast && rest === 0))
     sendContent(session, transaction, content)
     if (rest === 0) break
-    await transaction.queueFile?.ready()
+    await letCleanupRead(transaction)
     deadline.extend(content.octets)
     if (!(await stream.fill())) throw new EndOfStreamError('Cannot read chunk: the peer ended')
   }

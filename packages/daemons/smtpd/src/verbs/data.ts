@@ -3,6 +3,7 @@
  */
 import { EndOfStreamError } from '@posthorn/stream/byte-stream'
 import { beginContent, endContent, sendContent } from '../content-session.ts'
+import { letCleanupRead } from '../queue-file.ts'
 import { requestDeadline } from '../request-deadline.ts'
 import type { ContentRecords } from '../content-records.ts'
 import type { Session } from '../session.ts'
@@ -14,7 +15,7 @@ export const data: Verb = {
   isLastInGroup: true,
   async serve(session, command) {
     const { transaction } = session
-    if (transaction?.isBdat === true) {
+    if (session.bdat !== 'none') {
       session.reply('503 5.5.1 Error: DATA after BDAT')
       return 'error'
     }
@@ -57,8 +58,7 @@ async function readData(
       sendContent(session, transaction, content)
       if (content.isAtEnd) return
     }
-    // a disk slower than the network must not fill our memory
-    await transaction.queueFile?.ready()
+    await letCleanupRead(transaction)
     deadline.extend(content.octets)
     if (!(await stream.fill())) throw new EndOfStreamError('Cannot read message: the peer ended')
   }

@@ -9,7 +9,7 @@ import type { Session } from '../session.ts'
 import { Transaction } from '../transaction.ts'
 import type { Verb } from '../verb.ts'
 import { isUnsuitableAscii } from './smtputf8.ts'
-import { openQueueFile } from '../queue-file.ts'
+import { openQueueFile, WRITE_ERROR } from '../queue-file.ts'
 
 const SYNTAX = '501 5.5.4 Syntax: MAIL FROM:<address>'
 const BAD_SENDER = '501 5.1.7 Bad sender address syntax'
@@ -26,7 +26,8 @@ export function findPath(session: Session, text: string, verb: string): SmtpPath
     return parseSmtpPath(text, { isStrict: session.host.settings.isStrictEnvelope })
   } catch (error) {
     if (!(error instanceof AddressSyntaxError)) throw error
-    logBadAddress(session, verb, text)
+    const isUnfinished = /^<[^>]*$/.test(text)
+    if (!isUnfinished) logBadAddress(session, verb, text)
     return undefined
   }
 }
@@ -67,7 +68,7 @@ export const mail: Verb = {
       session.reply('553 5.6.7 Must declare SMTPUTF8 to send unicode address')
       return 'error'
     }
-    if ((await host.limits.message(session.client)) === 'refuse') {
+    if ((await session.counter.message()) === 'refuse') {
       session.reply(`450 4.7.1 Error: too much mail from ${session.client.address}`)
       return 'error'
     }
@@ -78,18 +79,22 @@ export const mail: Verb = {
       session.reply(denied)
       return 'error'
     }
-    if (!host.settings.isDelayOpen) await openQueueFile(session, transaction)
+    if (!host.settings.isDelayOpen && !(await openQueueFile(session, transaction))) {
+      session.reset()
+      session.reply(WRITE_ERROR)
+      return 'error'
+    }
     session.reply('250 2.1.0 Ok')
     return 'done'
   },
 }
 
 function outOfSequence(session: Session): string | undefined {
-  if (session.transaction?.isBdat === true) return '503 5.5.1 Error: MAIL after BDAT'
   if (session.host.settings.isHeloRequired && session.helo === undefined) {
     return '503 5.5.1 Error: send HELO/EHLO first'
   }
-  return session.transaction === undefined ? undefined : '503 5.5.1 Error: nested MAIL command'
+  if (session.transaction !== undefined) return '503 5.5.1 Error: nested MAIL command'
+  return session.bdat === 'none' ? undefined : '503 5.5.1 Error: MAIL after BDAT'
 }
 
 /** The reply that refuses this sender; undefined = welcome. */
@@ -107,7 +112,7 @@ async function judge(
   }
   const full = await policy.checkStorage(session, transaction.parameters.sizeOctets)
   if (full !== undefined) return full
-  if (await policy.isBadAddress(session, transaction.sender, transaction.sender)) {
+  if (await policy.isBadAddress(transaction.sender, transaction.sender)) {
     logBadAddress(session, 'MAIL', text)
     return BAD_SENDER
   }

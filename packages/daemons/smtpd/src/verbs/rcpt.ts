@@ -7,7 +7,7 @@ import { quoteAddress } from '@posthorn/address/quote-address'
 import type { SmtpPath } from '@posthorn/address/smtp-path'
 import { encodeRecipient } from '../envelope-records.ts'
 import { ParameterError } from '../mail-parameters.ts'
-import { openQueueFile } from '../queue-file.ts'
+import { openQueueFile, WRITE_ERROR } from '../queue-file.ts'
 import { parseRecipientParameters, type RecipientParameters } from '../recipient-parameters.ts'
 import type { Session } from '../session.ts'
 import type { Transaction } from '../transaction.ts'
@@ -21,7 +21,7 @@ export const rcpt: Verb = {
   name: 'RCPT',
   async serve(session, command) {
     const { transaction } = session
-    if (transaction === undefined || transaction.isBdat) {
+    if (transaction === undefined || session.bdat !== 'none') {
       session.reply(
         transaction === undefined
           ? '503 5.5.1 Error: need MAIL command'
@@ -61,7 +61,7 @@ async function addRecipient(
   parameters: RecipientParameters,
   text: string,
 ): Promise<VerbOutcome> {
-  const { settings, limits, policy } = session.host
+  const { settings, policy } = session.host
   if (isUnsuitableAscii(session, path.address, transaction.parameters.isSmtpUtf8)) {
     session.reply('553 5.6.7 Must declare SMTPUTF8 to send unicode address')
     return 'error'
@@ -71,13 +71,13 @@ async function addRecipient(
     // RFC 5321 4.5.3.1.10: a client may well try; only a stubborn one makes an error
     return transaction.overshootCount++ < settings.recipientOvershootLimit ? 'done' : 'error'
   }
-  if (await policy.isBadAddress(session, transaction.sender, path.address)) {
+  if (await policy.isBadAddress(transaction.sender, path.address)) {
     logBadAddress(session, 'RCPT', text)
     session.reply(BAD_RECIPIENT)
     return 'error'
   }
   session.recipient = path.address
-  if ((await limits.recipient(session.client)) === 'refuse') {
+  if ((await session.counter.recipient()) === 'refuse') {
     session.reply(`450 4.7.1 Error: too many recipients from ${session.client.address}`)
     return 'error'
   }
@@ -87,12 +87,21 @@ async function addRecipient(
     return 'error'
   }
   const queueFile = await openQueueFile(session, transaction)
+  if (queueFile === undefined) {
+    session.reply(WRITE_ERROR)
+    return 'error'
+  }
   const original =
     parameters.originalRecipient === ''
-      ? `rfc822;${quoteAddress(path.address)}`
+      ? `rfc822;${sourceRoute(text)}${quoteAddress(path.address)}`
       : parameters.originalRecipient
   queueFile.send(encodeRecipient(path.address, parameters.notify, original))
   if (transaction.recipientCount++ === 0) transaction.firstRecipient = path.address
   session.reply('250 2.1.5 Ok')
   return 'done'
+}
+
+/** RFC 3461 4.2: the original recipient as the client gave it, with the route that delivery ignores. */
+function sourceRoute(text: string): string {
+  return /^<(@[^>:"]*:)/.exec(text)?.[1] ?? ''
 }

@@ -6,8 +6,7 @@
  */
 import type { Session } from '../session.ts'
 import type { Verb, VerbOutcome } from '../verb.ts'
-import { findPath } from './mail.ts'
-import { logBadAddress } from './mail.ts'
+import { findPath, logBadAddress } from './mail.ts'
 
 const BAD_RECIPIENT = '501 5.1.3 Bad recipient address syntax'
 
@@ -36,7 +35,7 @@ export const vrfy: Verb = {
 async function judge(session: Session, text: string): Promise<VerbOutcome> {
   const { policy } = session.host
   const path = findPath(session, text, 'VRFY')
-  if (path === undefined || path.rest !== '' || path.address === '') {
+  if (path?.rest !== '' || path.address === '') {
     if (path !== undefined) logBadAddress(session, 'VRFY', text)
     session.reply(BAD_RECIPIENT)
     return 'error'
@@ -44,7 +43,7 @@ async function judge(session: Session, text: string): Promise<VerbOutcome> {
   session.recipient = path.address
   try {
     const sender = session.transaction?.sender ?? ''
-    if (await policy.isBadAddress(session, sender, path.address)) {
+    if (await policy.isBadAddress(sender, path.address)) {
       logBadAddress(session, 'VRFY', text)
       session.reply(BAD_RECIPIENT)
       return 'error'

@@ -4,6 +4,7 @@
  * Makes a queue file in a directory of its own, runs the agent on it, and says what was logged and recorded. The
  * process changes its working directory to that of the test.
  */
+/* eslint-disable n/no-sync -- a test waits for nobody else */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { temporaryDirectory } from '@posthorn/testing/temporary-directory'
 import { MainConfig } from '@posthorn/config/main-config'
@@ -21,10 +22,10 @@ import {
   type HopStatus,
   type Recipient,
 } from '@posthorn/wire/delivery-request'
-import type { Protocol } from './client-options.ts'
-import { SmtpAgent } from './smtp-agent.ts'
-import type { ClientTables, SmtpClient } from './smtp-client.ts'
-import { startClient } from './start-client.ts'
+import type { Protocol } from '../client-options.ts'
+import { SmtpAgent } from '../smtp-agent.ts'
+import type { ClientTables, SmtpClient } from '../smtp-client.ts'
+import { startClient } from '../start-client.ts'
 
 export const QUEUE_ID = '0123456789A'
 
@@ -60,23 +61,28 @@ export class TestWorld {
     this.#context = {
       ...createDeliveryContext(config),
       records: {
-        append: (log, _flags, _queueId, recipient, dsn) => {
+        append: async (log, _flags, _queueId, recipient, dsn) => {
           this.#records.push(`${log} ${recipient.recipient} ${dsn.status} ${dsn.action}`)
           return Promise.resolve(true)
         },
-        updateVerify: (address, status) => {
+        updateVerify: async (address, status) => {
           this.#records.push(`verify ${address} ${status}`)
           return Promise.resolve(true)
         },
-        addToFlush: () => Promise.resolve(),
+        addToFlush: async () => Promise.resolve(),
       },
     }
   }
 
   static async start(
-    test: { teardown(undo: () => void): unknown },
+    test: { teardown: (undo: () => unknown) => unknown },
     settings: Record<string, string> = {},
-    options: { protocol?: Protocol; concurrency?: number; args?: string[]; tables?: ClientTables } = {},
+    options: {
+      protocol?: Protocol
+      concurrency?: number
+      args?: string[]
+      tables?: ClientTables
+    } = {},
   ): Promise<TestWorld> {
     const directory = temporaryDirectory(test)
     process.chdir(directory)

@@ -1,0 +1,66 @@
+/**
+ * postdrop(1) - takes a message from a local user into the maildrop directory
+ *
+ * Speaks the postdrop protocol on standard input and output: announces a queue id, reads records, stores them, answers
+ * with a status. Accepts nothing it does not check (submission.ts): the user may be anybody. End of input before the END
+ * record, and the signals HUP, INT, QUIT and TERM, remove the file.
+ *
+ * Exit status: that of the reply; 1 for input that is no submission, and for a user who may not submit.
+ * Source: Postfix 3.7 postdrop(1).
+ */
+import { requireAuthorizedDirectory, selectConfigDirectory } from '@posthorn/config/config-directory'
+import { OptionError, parseOptions, type CommandLine } from '@posthorn/config/getopt'
+import { MainConfig } from '@posthorn/config/main-config'
+import { fatal, flushLog, log, openLog } from '@posthorn/log/log'
+import { errorReason } from '@posthorn/native/system-error'
+import { checkSubmitter } from './check-submitter.ts'
+import { storeSubmission } from './store-submission.ts'
+
+function readOptions(): CommandLine {
+  const argv = process.argv.slice(2).map((word) => Buffer.from(word).toString('latin1'))
+  try {
+    return parseOptions(argv, 'c:rv')
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error
+    fatal('usage: postdrop [-c config_dir] [-v]')
+  }
+}
+
+function isSetGroupId(): boolean {
+  return process.getgid?.() !== process.getegid?.() || process.getuid?.() !== process.geteuid?.()
+}
+
+async function run(): Promise<void> {
+  const { options, operands } = readOptions()
+  if (operands.length > 0) fatal('usage: postdrop [-c config_dir] [-v]')
+  const directory = options.findLast(({ letter }) => letter === 'c')?.value
+  if (directory !== undefined) process.env['MAIL_CONFIG'] = directory
+  if (isSetGroupId()) requireAuthorizedDirectory(selectConfigDirectory())
+  const config = MainConfig.load()
+  const isVerbose = process.getuid?.() === 0 && options.some(({ letter }) => letter === 'v')
+  openLog({ program: 'postdrop', config, stderr: true, isVerbose })
+  const uid = process.getuid?.() ?? 0
+  await checkSubmitter(config, uid)
+  const queueDirectory = config.text('queue_directory')
+  try {
+    process.chdir(queueDirectory)
+  } catch (error) {
+    fatal(`chdir ${queueDirectory}: ${errorReason(error)}`)
+  }
+  const status = await storeSubmission(config, uid)
+  flushLog()
+  // The client may keep its end open until we are gone: leave as soon as the answer is out.
+  process.stdout.write('', () => {
+    // eslint-disable-next-line n/no-process-exit -- a command ends here
+    process.exit(status)
+  })
+}
+
+openLog({ program: 'postdrop', stderr: true })
+// A client that is gone does not want the answer.
+process.stdout.on('error', () => {
+  log.debug('client is gone')
+})
+run().catch((error: unknown) => {
+  fatal(error instanceof Error ? error.message : String(error))
+})

@@ -1,0 +1,274 @@
+/**
+ * sendmail-options - the command line that programs have used since the first sendmail
+ *
+ * What Postfix does differently from Sendmail by design is accepted and ignored: -A -G -L -O -U -X, most of -o, and so on.
+ * What would do something else than the caller expects is refused.
+ *
+ * Source: Postfix 3.7 sendmail(1).
+ */
+import { parseOptions, type GivenOption } from '@posthorn/config/getopt'
+import { NOTIFY_FLAGS, RETURN_FLAGS } from '@posthorn/wire/attr-groups'
+
+/** The command line asks for what cannot be done; the text is for the user. */
+export class SendmailUsageError extends SyntaxError {
+  readonly code = 'POSTHORN_SENDMAIL_USAGE'
+}
+
+export type SendmailMode =
+  /** Read a message and submit it. */
+  | { readonly kind: 'submit' }
+  /** Submit a probe: -bv. */
+  | { readonly kind: 'verify' }
+  | { readonly kind: 'listQueue' }
+  | { readonly kind: 'flushQueue' }
+  | { readonly kind: 'flushSite'; readonly site: string }
+  | { readonly kind: 'flushMessage'; readonly id: string }
+  | { readonly kind: 'aliases' }
+  | { readonly kind: 'daemon' }
+  | { readonly kind: 'smtp' }
+  /** -bh, -bH, -q15m: nothing to do. */
+  | { readonly kind: 'nothing' }
+
+export interface SendmailOptions {
+  mode: SendmailMode
+  /** -C: directory of main.cf, or main.cf itself. */
+  configPath: string | undefined
+  /** -f, -r; undefined: the user. */
+  sender: string | undefined
+  fullName: string | undefined
+  recipients: readonly string[]
+  /** -t */
+  takesHeaderRecipients: boolean
+  /** -i: a line with one dot is text. */
+  ignoresDots: boolean
+  /** -G: mail of others, passing through. */
+  isGateway: boolean
+  encoding: '7bit' | '8bit' | undefined
+  /** NOTIFY_FLAGS; 0 = not given. */
+  notifyFlags: number
+  returnFlags: number
+  envelopeId: string | undefined
+  /** -XV: empty for the default delimiters. */
+  verp: string | undefined
+  /** How often -v was given: once asks for a report, more often for verbose logging. */
+  verbosity: number
+  /** -oA: another alias database. */
+  aliases: string | undefined
+  /** For the log and the user. */
+  warnings: string[]
+}
+
+const LETTERS = 'A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:r:q:tvx'
+
+/**
+ * @param program the name that we were called by: mailq and newaliases are modes
+ * @throws {OptionError | SendmailUsageError}
+ */
+export function parseSendmailOptions(program: string, argv: readonly string[]): SendmailOptions {
+  const { options, operands } = parseOptions(argv, LETTERS)
+  const given: SendmailOptions = {
+    mode: modeOfName(program),
+    configPath: undefined,
+    sender: undefined,
+    fullName: undefined,
+    recipients: operands,
+    takesHeaderRecipients: false,
+    ignoresDots: false,
+    isGateway: false,
+    encoding: undefined,
+    notifyFlags: 0,
+    returnFlags: 0,
+    envelopeId: undefined,
+    verp: undefined,
+    verbosity: 0,
+    aliases: undefined,
+    warnings: [],
+  }
+  for (const option of options) apply(given, option)
+  check(given)
+  return given
+}
+
+function modeOfName(program: string): SendmailMode {
+  if (program === 'mailq') return { kind: 'listQueue' }
+  if (program === 'newaliases') return { kind: 'aliases' }
+  return { kind: 'submit' }
+}
+
+function apply(given: SendmailOptions, { letter, value }: GivenOption): void {
+  switch (letter) {
+    case 'n':
+      throw new SendmailUsageError('-n option not supported')
+    case 'B':
+      given.encoding = parseBodyType(value)
+      return
+    case 'C':
+      given.configPath = value
+      return
+    case 'F':
+      given.fullName = value
+      return
+    case 'f':
+    case 'r':
+      given.sender = value
+      return
+    case 'G':
+      given.isGateway = true
+      return
+    case 'I':
+      given.mode = { kind: 'aliases' }
+      return
+    case 'N':
+      given.notifyFlags = parseNotify(value, given.warnings)
+      return
+    case 'R':
+      given.returnFlags = parseReturn(value, given.warnings)
+      return
+    case 'V':
+      given.envelopeId = parseEnvelopeId(value, given.warnings)
+      return
+    case 'X':
+      if (!value.startsWith('V')) throw new SendmailUsageError(`unsupported: -X${value.charAt(0)}`)
+      given.verp = value.slice(1)
+      return
+    case 'b':
+      given.mode = parseMode(value)
+      return
+    case 'i':
+      given.ignoresDots = true
+      return
+    case 'o':
+      applyOption(given, value)
+      return
+    case 'q':
+      given.mode = parseQueueMode(value)
+      return
+    case 't':
+      given.takesHeaderRecipients = true
+      return
+    case 'v':
+      given.verbosity++
+      return
+    default: // -A -c -e -h -L -m -O -p -U -x
+  }
+}
+
+function parseBodyType(value: string): '7bit' | '8bit' {
+  if (value === '8BITMIME') return '8bit'
+  if (value === '7BIT') return '7bit'
+  throw new SendmailUsageError('-B option needs 8BITMIME or 7BIT')
+}
+
+const NOTIFY_WORDS: Readonly<Record<string, number>> = {
+  never: NOTIFY_FLAGS.never,
+  success: NOTIFY_FLAGS.success,
+  failure: NOTIFY_FLAGS.failure,
+  delay: NOTIFY_FLAGS.delay,
+}
+
+function parseNotify(value: string, warnings: string[]): number {
+  let flags = 0
+  for (const word of value.split(/[\s,]+/).filter((part) => part !== '')) {
+    const flag = NOTIFY_WORDS[word.toLowerCase()]
+    if (flag === undefined) {
+      warnings.push(`unknown DSN NOTIFY command value "${word}" in "${value}"`)
+      flags = 0
+      break
+    }
+    flags |= flag
+  }
+  // NEVER excludes the others (RFC 3461 4.1).
+  const isMixed = (flags & NOTIFY_FLAGS.never) !== 0 && flags !== NOTIFY_FLAGS.never
+  if (flags !== 0 && !isMixed) return flags
+  warnings.push('bad -N option value -- ignored')
+  return 0
+}
+
+function parseReturn(value: string, warnings: string[]): number {
+  const word = value.toLowerCase()
+  if (word === 'full') return RETURN_FLAGS.full
+  if (word === 'hdrs') return RETURN_FLAGS.headers
+  warnings.push('bad -R option value -- ignored')
+  return 0
+}
+
+function parseEnvelopeId(value: string, warnings: string[]): string | undefined {
+  if (/^[\x20-\x7e]+$/.test(value)) return value
+  warnings.push('bad syntax in -V option value -- ignored')
+  return undefined
+}
+
+function parseMode(value: string): SendmailMode {
+  switch (value.charAt(0)) {
+    case 'm':
+      return { kind: 'submit' }
+    case 'v':
+      return { kind: 'verify' }
+    case 'p':
+      return { kind: 'listQueue' }
+    case 'i':
+      return { kind: 'aliases' }
+    case 'd':
+    case 'l':
+      return { kind: 'daemon' }
+    case 's':
+      return { kind: 'smtp' }
+    case 'h':
+    case 'H':
+      return { kind: 'nothing' }
+    default:
+      throw new SendmailUsageError(`unsupported: -b${value.charAt(0)}`)
+  }
+}
+
+function parseQueueMode(value: string): SendmailMode {
+  switch (value.charAt(0)) {
+    case 'I':
+      if (value.length === 1) throw new SendmailUsageError('-qI requires queue ID')
+      return { kind: 'flushMessage', id: value.slice(1) }
+    case 'R':
+      if (value.length === 1) throw new SendmailUsageError('-qR requires site name')
+      return { kind: 'flushSite', site: value.slice(1) }
+    case 'S':
+      throw new SendmailUsageError('-qS is not implemented')
+    default:
+      // An interval is the queue manager's business.
+      return /^\d/.test(value) ? { kind: 'nothing' } : { kind: 'flushQueue' }
+  }
+}
+
+function applyOption(given: SendmailOptions, value: string): void {
+  if (value === 'i') given.ignoresDots = true
+  else if (value.startsWith('A')) {
+    if (value.length === 1) throw new SendmailUsageError('-oA requires pathname')
+    given.aliases = value.slice(1)
+  }
+}
+
+function check(given: SendmailOptions): void {
+  const { mode, recipients, takesHeaderRecipients, verp } = given
+  switch (mode.kind) {
+    case 'flushQueue':
+    case 'flushSite':
+    case 'flushMessage':
+      if (recipients.length > 0) {
+        throw new SendmailUsageError('flush queue mode requires no recipient')
+      }
+      return
+    case 'aliases':
+      if (recipients.length > 0) {
+        throw new SendmailUsageError('alias initialization mode requires no recipient')
+      }
+      return
+    case 'listQueue':
+      if (recipients.length > 0) {
+        throw new SendmailUsageError('display queue mode requires no recipient')
+      }
+      return
+    case 'verify':
+      if (takesHeaderRecipients) throw new SendmailUsageError('-t option cannot be used with -bv')
+      if (verp !== undefined) throw new SendmailUsageError('-V option cannot be used with -bv')
+      return
+    default:
+  }
+}

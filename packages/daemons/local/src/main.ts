@@ -1,0 +1,50 @@
+/**
+ * local(8) - delivers to users of this system
+ *
+ * Writes to mailboxes and maildirs with the rights of their owners, in helper processes (mailbox-helper.ts).
+ *
+ * Serves: delivery requests on private/local.
+ * Trusts: the queue manager. Not the message, not the user's directories.
+ * Needs:  root, for users other than its own. Does not run chrooted.
+ * Source: Postfix 3.7 local(8).
+ */
+import { quoteAddress, unquoteAddress } from '@posthorn/address/quote-address'
+import { runService } from '@posthorn/daemon/run-service'
+import { serveDeliveries } from '@posthorn/delivery/delivery-agent'
+import { createDeliveryContext } from '@posthorn/delivery/delivery-context'
+import { MailboxDelivery } from '@posthorn/delivery/mailbox/mailbox-delivery'
+import { isMailboxHelper, runMailboxHelper } from '@posthorn/delivery/mailbox/mailbox-helper'
+import { RewriteClient } from '@posthorn/wire/rewrite-protocol'
+import { localAgent, systemUsers } from './local-agent.ts'
+import { readLocalSettings } from './local-settings.ts'
+
+const args = process.argv.slice(2)
+if (isMailboxHelper(args)) runMailboxHelper(args)
+else {
+  runService({
+    program: 'local',
+    kind: 'single',
+    requires: ['privileged'],
+    start({ config }) {
+      const context = createDeliveryContext(config, 'local_delivery_status_filter')
+      const mailboxes = new MailboxDelivery()
+      const rewrite = new RewriteClient({
+        path: `private/${config.text('rewrite_service_name')}`,
+        timeoutMs: config.seconds('ipc_timeout') * 1000,
+      })
+      const agent = localAgent(readLocalSettings(config), {
+        ...systemUsers,
+        mailboxes,
+        complete: async (address) =>
+          unquoteAddress(await rewrite.rewrite('local', quoteAddress(address))),
+      })
+      return {
+        serve: async (stream) => serveDeliveries(stream, agent, context),
+        stop: () => {
+          mailboxes.close()
+          rewrite.close()
+        },
+      }
+    },
+  })
+}

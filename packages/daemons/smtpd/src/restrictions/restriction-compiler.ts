@@ -1,0 +1,145 @@
+/**
+ * restriction-compiler - makes functions of restriction lists
+ *
+ * A word is the name of a restriction, of a class in smtpd_restriction_classes, or a lookup table (which means
+ * the access check that fits the list). A word that is none of these is a mistake that must not pass
+ * unnoticed: refusing to start is safer than ignoring it. Source: Postfix 3.7 postconf(5).
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ConfigError } from '@posthorn/config/config-error'
+import { splitList } from '@posthorn/config/split-list'
+import type { MainConfig } from '@posthorn/config/main-config'
+import type { LookupTable } from '@posthorn/tables/lookup-table'
+import { accessCheck, isAccessCheck, type AccessCheckSettings } from './access-checks.ts'
+import { blocklistCheck, type BlocklistSettings } from './blocklist-checks.ts'
+import { replyText } from './reply-text.ts'
+import {
+  dunno,
+  parseRestrictions,
+  permit,
+  refuse,
+  type Check,
+  type Restriction,
+} from './restriction.ts'
+
+export type ListName =
+  | 'client'
+  | 'helo'
+  | 'sender'
+  | 'relay'
+  | 'recipient'
+  | 'data'
+  | 'endOfData'
+  | 'etrn'
+  | 'localRewrite'
+
+/** What a bare table means in a list. */
+const IMPLICIT_ACCESS: Readonly<Record<ListName, string>> = {
+  client: 'check_client_access',
+  helo: 'check_helo_access',
+  sender: 'check_sender_access',
+  relay: 'check_recipient_access',
+  recipient: 'check_recipient_access',
+  data: 'check_recipient_access',
+  endOfData: 'check_recipient_access',
+  etrn: 'check_etrn_access',
+  localRewrite: 'check_client_access',
+}
+
+export interface CompilerOptions {
+  readonly config: MainConfig
+  readonly openTable: (name: string) => LookupTable
+  readonly access: Omit<AccessCheckSettings, 'compile'>
+  readonly blocklists: BlocklistSettings
+  /** Checks without an argument, by name. */
+  readonly simple: ReadonlyMap<string, Check>
+}
+
+export class RestrictionCompiler {
+  readonly #options: CompilerOptions
+  readonly #access: AccessCheckSettings
+  readonly #classes: ReadonlySet<string>
+  readonly #compiled = new Map<string, readonly Check[]>()
+
+  constructor(options: CompilerOptions) {
+    this.#options = options
+    this.#access = {
+      ...options.access,
+      compile: (restrictions) => this.#compileAll(restrictions, 'recipient'),
+    }
+    this.#classes = new Set(options.config.list('smtpd_restriction_classes'))
+  }
+
+  /** @throws {ConfigError} */
+  compile(words: readonly string[], list: ListName): Check[] {
+    return this.#compileAll(parseRestrictions(words), list)
+  }
+
+  #compileAll(restrictions: readonly Restriction[], list: ListName): Check[] {
+    return restrictions.map((restriction) => this.#compileOne(restriction, list))
+  }
+
+  #compileOne({ name, argument }: Restriction, list: ListName): Check {
+    const { simple, openTable, blocklists, access } = this.#options
+    if (this.#classes.has(name)) return this.#compileClass(name, list)
+    if (isAccessCheck(name)) {
+      return accessCheck(name, openTable(argument), this.#access) ?? unknownRestriction(name)
+    }
+    if (name.includes(':')) {
+      const implicit = IMPLICIT_ACCESS[list]
+      return accessCheck(implicit, openTable(name), this.#access) ?? unknownRestriction(name)
+    }
+    switch (name) {
+      case 'permit':
+        return () => permit
+      case 'reject':
+        return (evaluation) => refuse(replyText(554, '5.7.1', evaluation.describe('Access denied')))
+      case 'defer':
+        return (evaluation) =>
+          refuse(replyText(access.deferCode, '4.3.2', evaluation.describe('Try again later')))
+      case 'defer_if_permit':
+        return (evaluation) => {
+          const text = evaluation.describe('defer_if_permit requested')
+          evaluation.deferPermission(replyText(450, '4.7.0', text))
+          return dunno
+        }
+      case 'defer_if_reject':
+        return (evaluation) => {
+          const text = evaluation.describe('defer_if_reject requested')
+          evaluation.deferIfReject ??= replyText(450, '4.7.0', text)
+          return dunno
+        }
+      case 'warn_if_reject':
+        return (evaluation) => {
+          evaluation.warnNext()
+          return dunno
+        }
+      case 'sleep':
+        return async () => {
+          await sleep(Number(argument) * 1000)
+          return dunno
+        }
+      default:
+        return (
+          simple.get(name) ?? blocklistCheck(name, argument, blocklists) ?? unknownRestriction(name)
+        )
+    }
+  }
+
+  /** A class may refer to classes; it is compiled when it is first met in use. */
+  #compileClass(name: string, list: ListName): Check {
+    return async (evaluation) => {
+      const key = `${list} ${name}`
+      let checks = this.#compiled.get(key)
+      if (checks === undefined) {
+        checks = this.compile(splitList(this.#options.config.expanded(name)), list)
+        this.#compiled.set(key, checks)
+      }
+      return evaluation.apply(checks)
+    }
+  }
+}
+
+function unknownRestriction(name: string): never {
+  throw new ConfigError(`unknown smtpd restriction: "${name}"`)
+}

@@ -1,0 +1,84 @@
+/**
+ * sites - which domains are whose: the address classes
+ *
+ *     local            mydestination, and address literals of our own interfaces
+ *     virtual alias    virtual_alias_domains
+ *     virtual mailbox  virtual_mailbox_domains
+ *     relay            relay_domains
+ *     default          everything else
+ *
+ * A domain belongs to one class; listing it twice is a mistake that is warned about, and the first counts.
+ * Source: Postfix 3.7 ADDRESS_CLASS_README.
+ */
+import { lookup } from 'node:dns/promises'
+import { addressOfLiteral } from '@posthorn/address/hostname'
+import { canonicalAddress, findOwnAddresses } from '@posthorn/address/own-addresses'
+import type { MainConfig } from '@posthorn/config/main-config'
+import { log } from '@posthorn/log/log'
+import { andThen, type MaybePromise } from '@posthorn/tables/lookup-table'
+import { DomainList } from '@posthorn/tables/match-list'
+
+export type AddressClass = 'local' | 'virtualAlias' | 'virtualMailbox' | 'relay' | 'default'
+
+export interface Sites {
+  /** @throws {TableUnavailableError}, or rejects with it */
+  readonly isLocal: (domain: string) => MaybePromise<boolean>
+  /** @throws {TableUnavailableError}, or rejects with it */
+  readonly classOf: (domain: string) => MaybePromise<AddressClass>
+}
+
+const LISTS = [
+  ['virtualAlias', 'virtual_alias_domains'],
+  ['virtualMailbox', 'virtual_mailbox_domains'],
+  ['relay', 'relay_domains'],
+] as const
+
+async function hostAddresses(name: string): Promise<string[]> {
+  const found = await lookup(name, { all: true }).catch(() => [])
+  return found.map(({ address }) => address)
+}
+
+export async function openSites(config: MainConfig): Promise<Sites> {
+  const own = await findOwnAddresses(
+    config.list('inet_interfaces'),
+    config.list('proxy_interfaces'),
+    hostAddresses,
+  )
+  const destinations = DomainList.open('mydestination', config.text('mydestination'), { config })
+  const lists = LISTS.map(([name, parameter]) => ({
+    name,
+    parameter,
+    list: DomainList.open(parameter, config.text(parameter), { config }),
+  })).filter(({ list }) => !list.isEmpty)
+
+  const isLocal = (domain: string): MaybePromise<boolean> => {
+    const literal = addressOfLiteral(domain)
+    if (literal !== undefined && own.all.has(canonicalAddress(literal))) return true
+    return destinations.matches(domain)
+  }
+  const warned = new Set<string>()
+  const warnIfAlso = async (domain: string, parameter: string, from: number): Promise<void> => {
+    for (const other of lists.slice(from)) {
+      const pair = `${parameter} and ${other.parameter}`
+      // relay_domains lists parents of local domains by default: that is no mistake
+      if (other.name === 'relay' || warned.has(`${domain} ${pair}`)) continue
+      if (!(await other.list.matches(domain))) continue
+      if (warned.size < 1000) warned.add(`${domain} ${pair}`)
+      log.warning(`do not list domain ${domain} in BOTH ${pair}`)
+    }
+  }
+  const listed = (domain: string, at: number): MaybePromise<AddressClass> => {
+    const candidate = lists[at]
+    if (candidate === undefined) return 'default'
+    return andThen(candidate.list.matches(domain), (matches) =>
+      matches ? candidate.name : listed(domain, at + 1),
+    )
+  }
+  const classOf = (domain: string): MaybePromise<AddressClass> =>
+    andThen(isLocal(domain), (local): MaybePromise<AddressClass> => {
+      if (!local) return listed(domain, 0)
+      if (lists.every(({ name }) => name === 'relay')) return 'local'
+      return warnIfAlso(domain, 'mydestination', 0).then((): AddressClass => 'local')
+    })
+  return { isLocal, classOf }
+}

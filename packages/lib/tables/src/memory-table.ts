@@ -1,0 +1,65 @@
+/**
+ * memory-table - tables that are wholly in memory and never change: inline, texthash
+ */
+import { splitAssignment } from '@posthorn/config/assignment'
+import { trimSpace } from '@posthorn/config/logical-lines'
+import { strerror } from '@posthorn/config/strerror'
+import { log } from '@posthorn/log/log'
+import { ABSENT, found, type LookupResult, type LookupTable } from './lookup-table.ts'
+import type { TableSource } from './open-table.ts'
+import { TableOpenError } from './table-error.ts'
+import { bracedItems, readEntries, readTableText } from './table-source.ts'
+
+export type KeyFold = (key: string) => string
+
+/** Answers from a map whose keys are folded already. */
+export class MemoryTable implements LookupTable {
+  readonly name: string
+  readonly isPattern = false
+  readonly #entries: ReadonlyMap<string, string>
+  readonly #fold: KeyFold
+
+  constructor(name: string, entries: ReadonlyMap<string, string>, fold: KeyFold) {
+    this.name = name
+    this.#entries = entries
+    this.#fold = fold
+  }
+
+  readonly find = (key: string): LookupResult => {
+    const value = this.#entries.get(this.#fold(key))
+    return value === undefined ? ABSENT : found(value)
+  }
+}
+
+/** `inline:{ key=value, { key = text with blanks } }` */
+export function openInlineTable({ reference, name, fold }: TableSource): LookupTable {
+  const need = 'need "inline:{name=value...}"'
+  const items = bracedItems(name)
+  if (items === undefined) throw new TableOpenError(`bad syntax: "${reference}"; ${need}`)
+  const entries = new Map<string, string>()
+  for (const item of items) {
+    const text = item.startsWith('{') && item.endsWith('}') ? trimSpace(item.slice(1, -1)) : item
+    const entry = splitAssignment(text)
+    if (entry.kind === 'malformed')
+      throw new TableOpenError(`${entry.why}: "${reference}"; ${need}`)
+    entries.set(fold(entry.name), entry.value)
+  }
+  return new MemoryTable(reference, entries, fold)
+}
+
+/** `texthash:/file`: the text itself, read once. The first of two equal keys wins. */
+export function openTextTable({ reference, name, fold }: TableSource): LookupTable {
+  let text: string
+  try {
+    text = readTableText(name)
+  } catch (error) {
+    throw new TableOpenError(`open database ${name}: ${strerror(error)}`, { cause: error })
+  }
+  const entries = new Map<string, string>()
+  for (const { key, value, line } of readEntries(text, name)) {
+    const folded = fold(key)
+    if (entries.has(folded)) log.warning(`${name}, line ${line}: duplicate entry: "${folded}"`)
+    else entries.set(folded, value)
+  }
+  return new MemoryTable(reference, entries, fold)
+}

@@ -1,0 +1,39 @@
+/**
+ * static-table - tables without contents: static, fail, environ
+ */
+import { findBalanced } from '@posthorn/config/braces'
+import { trimSpace } from '@posthorn/config/logical-lines'
+import { ABSENT, found, tryAgain, type LookupTable } from './lookup-table.ts'
+import type { TableSource } from './open-table.ts'
+import { TableOpenError } from './table-error.ts'
+
+/** `static:value` or `static:{ text with blanks }`: the same value for every key. */
+export function openStaticTable({ reference, name }: TableSource): LookupTable {
+  let value = name
+  if (name.startsWith('{')) {
+    if (findBalanced(name, 0) !== name.length - 1) {
+      throw new TableOpenError(`bad syntax: "${reference}"; need "static:{text}"`)
+    }
+    value = trimSpace(name.slice(1, -1))
+  }
+  const answer = found(value)
+  return { name: reference, isPattern: false, find: () => answer }
+}
+
+/** `fail:any`: no lookup succeeds. For tests, and to stop what depends on it. */
+export function openFailTable({ reference }: TableSource): LookupTable {
+  const answer = tryAgain(`${reference}: query error: Application error`)
+  return { name: reference, isPattern: false, find: () => answer }
+}
+
+/** `environ:any`: the environment of the process. */
+export function openEnvironTable({ reference }: TableSource): LookupTable {
+  return {
+    name: reference,
+    isPattern: false,
+    find: (key) => {
+      const value = process.env[key]
+      return value === undefined ? ABSENT : found(value)
+    },
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * tcp-table - `tcp:host:port`: a server that answers lines
+ *
+ *     get SPACE key LF     200 SPACE value LF | 500 SPACE text LF (no such key) | 400 SPACE text LF (try again)
+ *
+ * `%`, white space and what does not print travel as %XX. The connection is kept; requests go one after the other.
+ * Limits: 100 seconds for each wait, 4096 octets for a reply. Source: Postfix 3.7 tcp_table(5).
+ */
+import { log } from '@posthorn/log/log'
+import { ABSENT, found, tryAgain, type LookupResult, type LookupTable } from './lookup-table.ts'
+import type { TableSource } from './open-table.ts'
+import { TableOpenError } from './table-error.ts'
+import { parseEndpoint } from './table-endpoint.ts'
+import { TableConnection } from './table-connection.ts'
+
+const TIMEOUT_MS = 100_000
+const REPLY_LIMIT = 4096
+
+export function openTcpTable({ reference, name }: TableSource): LookupTable {
+  const endpoint = parseEndpoint(name)
+  if (endpoint === undefined) throw new TableOpenError(`bad tcp map "${reference}": want host:port`)
+  const connection = new TableConnection(endpoint, TIMEOUT_MS)
+  const ask = async (key: string): Promise<LookupResult> => {
+    const reply = await connection.exchange(`get ${encodeOctets(key)}\n`, async (stream) =>
+      stream.readUntil('\n', REPLY_LIMIT),
+    )
+    const text = decodeOctets(reply.slice(4))
+    switch (reply.slice(0, 4)) {
+      case '200 ':
+        return found(text)
+      case '500 ':
+        return ABSENT
+      case '400 ':
+        return tryAgain(`${reference}: ${text}`)
+      default:
+        connection.drop()
+        return tryAgain(`${reference}: bad reply "${reply.slice(0, 100)}"`)
+    }
+  }
+  return {
+    name: reference,
+    isPattern: true,
+    find: async (key) => {
+      try {
+        return await ask(key)
+      } catch (error) {
+        // Rule 3: a server that does not answer is no answer.
+        const reason = error instanceof Error ? error.message : String(error)
+        log.warning(`${reference}: ${reason}`)
+        return tryAgain(`${reference}: ${reason}`)
+      }
+    },
+  }
+}
+
+export function encodeOctets(text: string): string {
+  return text.replace(/[^\x21-\x24\x26-\x7e]/g, (char) => {
+    return `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
+  })
+}
+
+/** What is no %XX stays. */
+export function decodeOctets(text: string): string {
+  return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>
+    String.fromCharCode(parseInt(hex, 16)),
+  )
+}
