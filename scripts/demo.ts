@@ -29,7 +29,10 @@ const options = yargs(hideBin(process.argv))
   .strict()
   .parseSync()
 
-const RELAYED = 12
+/** Enough at once that a destination's queue stays busy, which is when connections are kept for reuse. */
+const SESSIONS = 8
+const MESSAGES_PER_SESSION = 6
+const RELAYED = SESSIONS * MESSAGES_PER_SESSION
 /** Not 127.0.0.1, which is ours: mail for a host whose address is our own would loop. */
 const DESTINATION = '127.0.0.2'
 const NOBODY_LISTENS = '127.0.0.3'
@@ -102,13 +105,17 @@ async function demo(instance: Instance, sink: SmtpSink): Promise<void> {
     env: { MAIL_CONFIG: instance.configDirectory },
   })
   say(
-    `SMTP to 127.0.0.1:${instance.smtpPort}: ${RELAYED} messages for alpha.test and beta.test, one for silent.test`,
+    `SMTP to 127.0.0.1:${instance.smtpPort}, ${SESSIONS} sessions at once   (${RELAYED} messages for alpha.test and`,
   )
+  say('                                              beta.test, one for silent.test)')
   const recipients = Array.from(
-    { length: RELAYED },
+    { length: MESSAGES_PER_SESSION },
     (_, at) => `user${at}@${at % 3 === 0 ? 'beta' : 'alpha'}.test`,
   )
-  await sendOverSmtp(instance.smtpPort, [...recipients, 'user@silent.test'])
+  const sessions = Array.from({ length: SESSIONS }, async () =>
+    sendOverSmtp(instance.smtpPort, recipients),
+  )
+  await Promise.all([...sessions, sendOverSmtp(instance.smtpPort, ['user@silent.test'])])
   const maildir = join(instance.directory, 'mail', user, 'new')
   await waitFor(
     async () => {

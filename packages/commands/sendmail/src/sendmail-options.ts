@@ -65,7 +65,7 @@ const LETTERS = 'A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:r:q:tvx'
  * @throws {OptionError | SendmailUsageError}
  */
 export function parseSendmailOptions(program: string, argv: readonly string[]): SendmailOptions {
-  const { options, operands } = parseOptions(argv, LETTERS)
+  const { options, operands } = parseOptions(argv.map(closeQueueOption), LETTERS)
   const given: SendmailOptions = {
     mode: modeOfName(program),
     configPath: undefined,
@@ -87,6 +87,11 @@ export function parseSendmailOptions(program: string, argv: readonly string[]): 
   for (const option of options) apply(given, option)
   check(given)
   return given
+}
+
+/** `-q` has a value only in the same word: alone it flushes the queue, and the next word is no part of it. */
+function closeQueueOption(word: string): string {
+  return word === '-q' ? '-q ' : word
 }
 
 function modeOfName(program: string): SendmailMode {

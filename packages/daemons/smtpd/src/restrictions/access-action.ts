@@ -134,10 +134,9 @@ export async function carryOut(
       evaluation.session.logAction(keyword.toLowerCase(), rest)
       return dunno
     default:
-      if (/^[45]\d\d$/.test(word)) {
-        return refusal(evaluation, subject, Number(word), rest === '' ? 'Access denied' : rest)
-      }
-      if (/^\d+$/.test(word)) return permit
+      // a number alone is what other programs (pop-before-smtp) write for OK
+      if (/^\d+$/.test(value.trim())) return permit
+      if (/^[45]\d\d$/.test(word)) return refusal(evaluation, subject, Number(word), rest)
       return evaluation.apply(settings.compile(parseRestrictions(splitList(value))))
   }
 }

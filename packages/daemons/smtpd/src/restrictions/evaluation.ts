@@ -60,6 +60,8 @@ export class Evaluation {
   }
 
   async apply(checks: readonly Check[]): Promise<Verdict> {
+    // defer_if_reject speaks for its own list only
+    if (this.#depth === 0) this.deferIfReject = undefined
     if (++this.#depth > DEPTH_LIMIT) {
       log.warning('restriction list is nested too deeply')
       return refuse('451 4.3.5 Server configuration error')

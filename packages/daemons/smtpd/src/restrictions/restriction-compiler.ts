@@ -3,10 +3,10 @@
  *
  * A word is the name of a restriction, of a class in smtpd_restriction_classes, or a lookup table (which means
  * the access check that fits the list). A word that is none of these is a mistake that must not pass
- * unnoticed: refusing to start is safer than ignoring it. Source: Postfix 3.7 postconf(5).
+ * unnoticed: everybody is told to come again. Source: Postfix 3.7 postconf(5).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ConfigError } from '@posthorn/config/config-error'
+import { log } from '@posthorn/log/log'
 import { splitList } from '@posthorn/config/split-list'
 import type { MainConfig } from '@posthorn/config/main-config'
 import type { LookupTable } from '@posthorn/tables/lookup-table'
@@ -140,6 +140,10 @@ export class RestrictionCompiler {
   }
 }
 
-function unknownRestriction(name: string): never {
-  throw new ConfigError(`unknown smtpd restriction: "${name}"`)
+/** Refusing everybody for now is safer than ignoring a word that was meant to refuse somebody. */
+function unknownRestriction(name: string): Check {
+  return () => {
+    log.warning(`unknown smtpd restriction: "${name}"`)
+    return refuse('451 4.3.5 Server configuration error')
+  }
 }
