@@ -6,7 +6,7 @@ import n from 'eslint-plugin-n'
 import prettier from 'eslint-config-prettier'
 import { defineConfig, globalIgnores } from 'eslint/config'
 import tseslint from 'typescript-eslint'
-import { importsPointDown } from './scripts/lint-imports.js'
+import { importsPointDown } from './scripts/lint-imports.ts'
 
 export default defineConfig(
   globalIgnores(['build/', 'run/', 'out/', '.tap/', 'node_modules/']),
@@ -19,7 +19,7 @@ export default defineConfig(
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['eslint.config.js', 'scripts/lint-imports.js'] },
+        projectService: { allowDefaultProject: ['eslint.config.js'] },
         tsconfigRootDir: import.meta.dirname,
       },
     },

@@ -3,7 +3,6 @@
  *
  * A message can move while we look, so we look twice. The queue directory is the working directory.
  */
-// eslint-disable-next-line n/no-sync -- a command that has nothing else to do
 import { openSync } from 'node:fs'
 import type { QueueId } from '@posthorn/queue/queue-id'
 import type { QueueLayout } from '@posthorn/queue/queue-layout'

@@ -94,6 +94,7 @@ async function run(): Promise<void> {
 
 openLog({ program: 'postcat', stderr: true })
 // Whoever reads us (head, less) may have seen enough.
+// eslint-disable-next-line n/no-process-exit -- nobody is left to tell
 process.stdout.on('error', () => process.exit(0))
 run().catch((error: unknown) => {
   fatal(error instanceof Error ? error.message : String(error))

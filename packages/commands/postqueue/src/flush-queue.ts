@@ -50,16 +50,9 @@ export async function flushSite(config: MainConfig, site: string): Promise<void>
   })
   if (!(await eligible.matches(site))) failNotConfigured(site)
   const status = await askFlush(config, { request: 'send_site', site })
-  switch (status) {
-    case FLUSH_STATUS.ok:
-      return
-    case FLUSH_STATUS.denied:
-      failNotConfigured(site)
-    case FLUSH_STATUS.bad:
-      fail(`Invalid request: "${site}"`)
-    default:
-      fail('Cannot flush mail queue - service unavailable')
-  }
+  if (status === FLUSH_STATUS.denied) failNotConfigured(site)
+  if (status === FLUSH_STATUS.bad) fail(`Invalid request: "${site}"`)
+  if (status !== FLUSH_STATUS.ok) fail('Cannot flush mail queue - service unavailable')
 }
 
 function failNotConfigured(site: string): never {

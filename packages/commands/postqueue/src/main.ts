@@ -78,6 +78,7 @@ async function run(): Promise<void> {
 
 openLog({ program: 'postqueue', stderr: true })
 // Whoever reads us (head, less) may have seen enough.
+// eslint-disable-next-line n/no-process-exit -- nobody is left to tell
 process.stdout.on('error', () => process.exit(0))
 run().catch((error: unknown) => {
   fail(error instanceof Error ? error.message : String(error))

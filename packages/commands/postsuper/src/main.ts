@@ -150,6 +150,7 @@ async function run(): Promise<void> {
 
 openLog({ program: 'postsuper', stderr: true })
 for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'] as const) {
+  // eslint-disable-next-line n/no-process-exit -- the exit hook of repair() says what is left undone
   process.once(signal, () => process.exit(1))
 }
 run().catch((error: unknown) => {

@@ -18,7 +18,7 @@ import { ACTION_QUEUES, actOnFile } from './message-actions.ts'
 import { attempt } from './operation-error.ts'
 import type { MessageAction } from './postsuper-options.ts'
 import { walkQueue, type WalkedFile } from './queue-walk.ts'
-import { NameRepair, rename, SUFFIX, warnBogus } from './repair-names.ts'
+import { rename, SUFFIX, warnBogus, type NameRepair } from './repair-names.ts'
 
 /** The order matters: see above. */
 export const DEFAULT_QUEUES = [

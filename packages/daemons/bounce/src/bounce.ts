@@ -4,7 +4,7 @@
  * The answer is 0 when everything is on disk or in the hands of cleanup(8). With any other answer the
  * client keeps the message, and asks again later.
  */
-import { MainConfig } from '@posthorn/config/main-config'
+import type { MainConfig } from '@posthorn/config/main-config'
 import type { Service, ServiceContext, ServiceDefinition } from '@posthorn/daemon/service'
 import { fatal, log } from '@posthorn/log/log'
 import { errorReason } from '@posthorn/native/system-error'

@@ -18,6 +18,7 @@ import { encodeHeader, encodeLine } from './encode-line.ts'
 import type { Inspector } from './inspector.ts'
 import type { LineFilter } from './line-filter.ts'
 import type { Message } from './message.ts'
+import type { MimeRules } from './mime-rules.ts'
 import { noteEncoding } from './note-encoding.ts'
 import type { RecordInput } from './record-input.ts'
 import { refuseRecord } from './refuse-record.ts'
@@ -27,6 +28,7 @@ export interface BodyParts {
   /** Absent when no later line can matter to MIME. */
   readonly mime: MimeScanner | undefined
   readonly inspector: Inspector | undefined
+  readonly rules: MimeRules
   readonly filter: LineFilter
   readonly extracted: () => Stage
 }
@@ -52,7 +54,8 @@ export class BodyStage implements Stage {
     this.#isCareful =
       parts.inspector?.wantsBody === true ||
       parts.filter.looksAtBody ||
-      context.settings.strict8BitBody
+      parts.rules.looksAtBody
+    if (parts.mime !== undefined) parts.rules.structure(parts.mime)
   }
 
   /** Text that stood where the empty line should be. */
@@ -112,6 +115,7 @@ export class BodyStage implements Stage {
       const kind = mime.line(line)
       const section = this.#section
       this.#section = mime.section
+      this.#parts.rules.structure(mime)
       if (kind === 'continuation') {
         this.#header += `\n${line}`
         return undefined
@@ -134,7 +138,8 @@ export class BodyStage implements Stage {
 
   #text(line: string, type: string, octets: string | undefined): Promise<StepResult> | undefined {
     const { inspector } = this.#parts
-    if (this.#context.settings.strict8BitBody) this.#refuse8Bit(line)
+    this.#parts.rules.body(line, this.#parts.mime?.encoding ?? '7bit')
+    if (this.#message.isBroken) return undefined
     if (inspector?.wantsBody === true) return this.#inspect(inspector, line, type)
     this.#message.writer.append(octets ?? encodeLine(line, this.#context.settings.lineLimit, type))
     return undefined
@@ -148,12 +153,6 @@ export class BodyStage implements Stage {
     if (verdict.before !== undefined) writer.append(encodeLine(verdict.before, lineLimit))
     if (verdict.text !== undefined) writer.append(encodeLine(verdict.text, lineLimit, type))
     return 'again'
-  }
-
-  #refuse8Bit(line: string): void {
-    const encoding = this.#parts.mime?.encoding ?? this.#message.encoding
-    if (encoding === '8bit' || encoding === 'binary' || !/[\x80-\xff]/.test(line)) return
-    this.#parts.inspector?.rejectMime('improper use of 8-bit data in message body', line)
   }
 
   /** The header of a part, or of an attached message. */
@@ -174,6 +173,7 @@ export class BodyStage implements Stage {
   }
 
   #writeHeader(text: string): void {
+    this.#parts.rules.header(text)
     noteEncoding(this.#message, this.#context.settings, text)
     this.#message.writer.append(encodeHeader(text, this.#context.settings.lineLimit))
   }

@@ -19,11 +19,13 @@ import { encodeHeader } from './encode-line.ts'
 import { rewriteHeader } from './header-addresses.ts'
 import type { Inspector } from './inspector.ts'
 import type { Message } from './message.ts'
+import { MimeRules } from './mime-rules.ts'
 import { missingHeaders } from './missing-headers.ts'
 import { noteEncoding } from './note-encoding.ts'
 
 export class HeaderEditor {
   readonly inspector: Inspector | undefined
+  readonly rules: MimeRules
   readonly #message: Message
   readonly #context: CleanupContext
   /** Names, in lower case, of headers that were seen and not dropped. */
@@ -39,14 +41,16 @@ export class HeaderEditor {
     this.#message = message
     this.#context = context
     this.inspector = inspector
+    this.rules = new MimeRules(message, context.settings)
     const { remoteRewriteDomain } = context.settings
     const isLocal = message.rewriteContext === 'local'
     this.#rule = isLocal ? 'local' : remoteRewriteDomain === '' ? undefined : 'remote'
   }
 
-  /** For the body; undefined when it has no parts. */
+  /** For the body; undefined when no line of it can matter. */
   get mime(): MimeScanner | undefined {
-    if (!this.#isComposite || !this.#context.settings.usesMime) return undefined
+    if (!this.#context.settings.usesMime) return undefined
+    if (!this.#isComposite && !this.rules.looksAtBody) return undefined
     const { mimeNestingLimit, boundaryLimit, headerSizeLimit } = this.#context.settings
     const scanner = new MimeScanner({
       nestingLimit: mimeNestingLimit,
@@ -143,15 +147,11 @@ export class HeaderEditor {
 
   #write(text: string, octets?: string): void {
     const { writer } = this.#message
-    if (!isAscii(text)) this.#noteBeyondAscii(text)
-    writer.append(octets ?? encodeHeader(text, this.#context.settings.lineLimit))
-  }
-
-  #noteBeyondAscii(text: string): void {
-    if (this.#context.settings.utf8Enabled) this.#message.noteUtf8('header')
-    if (this.#context.settings.strict7BitHeaders) {
-      this.inspector?.rejectMime('improper use of 8-bit data in message header', text)
+    if (!isAscii(text)) {
+      if (this.#context.settings.utf8Enabled) this.#message.noteUtf8('header')
+      this.rules.header(text)
     }
+    writer.append(octets ?? encodeHeader(text, this.#context.settings.lineLimit))
   }
 
   /** Called once, behind the last header. */

@@ -151,6 +151,7 @@ export class HeaderStage implements Stage {
     return new BodyStage(this.#message, this.#context, {
       mime: this.#editor.mime,
       inspector: this.#editor.inspector,
+      rules: this.#editor.rules,
       filter: this.#filter,
       extracted: this.#extracted,
     })

@@ -108,7 +108,7 @@ export class Inspector {
         message.bcc.push(outcome.text)
         return unchanged
       case 'invalid':
-        log.warning(`${outcome.warning} in ${place}_checks map`)
+        log.warning(outcome.warning)
         return unchanged
       case 'tryAgain':
         log.warning(
@@ -138,15 +138,7 @@ export class Inspector {
   #reject(place: Place, text: string, reason: string): void {
     const withCode = addStatusCode(reason === '' ? 'message content rejected' : reason)
     this.#log('reject', place, text, withCode)
-    this.#message.fail('content', withCode)
-  }
-
-  /** strict_8bitmime and its like. */
-  rejectMime(problem: string, content: string): void {
-    const message = this.#message
-    if (message.status !== 0) return
-    log.info(checkLine(message, 'reject', `mime-error ${problem}: ${content.slice(0, 60)}`, ''))
-    message.fail('content', `5.6.0 ${problem}`)
+    this.#message.fail(withCode.startsWith('4') ? 'defer' : 'content', withCode)
   }
 
   #log(action: string, place: Place, text: string, comment: string): void {
@@ -155,5 +147,5 @@ export class Inspector {
 }
 
 function addStatusCode(reason: string): string {
-  return /^[245]\.\d{1,3}\.\d{1,3}(?:\s|$)/.test(reason) ? reason : `5.7.1 ${reason}`
+  return /^[45]\.\d{1,3}\.\d{1,3}(?:\s|$)/.test(reason) ? reason : `5.7.1 ${reason}`
 }

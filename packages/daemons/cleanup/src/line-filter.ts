@@ -39,7 +39,7 @@ export class LineFilter {
       text = text.replace(/[\r\n]/g, ' ')
     }
     if (this.#strip !== undefined) text = text.replace(this.#strip, '')
-    if (this.#reject?.test(text) === true && message.status === 0) {
+    if (this.#reject?.test(text) === true && message.has('filter') && message.status === 0) {
       const reason = '5.7.1 disallowed character'
       log.info(checkLine(message, 'reject', `content ${untilNul(text)}`, reason))
       message.fail('content', reason)

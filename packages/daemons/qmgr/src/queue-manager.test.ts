@@ -20,10 +20,13 @@ function makeFixture(
   return new QmgrFixture(test, temporaryDirectory(test), settings, flow)
 }
 
-/** Waits until the message has left for good or stands in this queue. */
+/** Waits until the message was removed or stands in this queue. */
 async function settled(qmgr: QmgrFixture, id: string, queue?: string): Promise<void> {
   await waitFor(
-    () => (queue === undefined ? qmgr.where(id).length === 0 : qmgr.where(id)[0] === queue),
+    () => {
+      if (queue !== undefined) return qmgr.where(id)[0] === queue
+      return qmgr.where(id).length === 0 && qmgr.log.lines.includes(`${id}: removed`)
+    },
     `${id} in ${queue ?? 'no queue'}; log: ${qmgr.log.lines.join('\n')}`,
   )
 }

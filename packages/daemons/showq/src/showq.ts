@@ -18,7 +18,9 @@ function start({ config }: ServiceContext): Service {
   const options = {
     emptyAddress: config.text('empty_address_recipient'),
     duplicateLimit: config.integer('duplicate_filter_limit'),
-    warn: log.warning,
+    warn: (text: string) => {
+      log.warning(text)
+    },
   }
   return {
     serve: async (stream) => {

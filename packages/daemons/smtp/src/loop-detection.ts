@@ -6,7 +6,7 @@
  * Source: Postfix 3.7; smtp-client.md 4.
  */
 import { localFailure, type Failure } from './failure.ts'
-import { canonicalAddress } from './own-addresses.ts'
+import { canonicalAddress } from '@posthorn/address/own-addresses'
 import type { FoundServers } from './address-lookup.ts'
 import type { ServerHost } from './server-host.ts'
 

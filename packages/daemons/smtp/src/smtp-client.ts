@@ -5,7 +5,7 @@ import type { AddressLookup } from './address-lookup.ts'
 import type { ClientOptions } from './client-options.ts'
 import type { HeaderFlags } from './content.ts'
 import type { ServerTables } from './greeting.ts'
-import type { OwnAddresses } from './own-addresses.ts'
+import type { OwnAddresses } from '@posthorn/address/own-addresses'
 import type { SessionCache } from './session-cache.ts'
 
 export interface SmtpClient {

@@ -164,7 +164,7 @@ export class AddressResolver {
     }
     const moved = await this.#routes.relocatedMaps.findAddress(recipient, {
       extensions: this.#extensions,
-      isLocalDomain: (name) => this.#sites.isLocal(name),
+      isLocalDomain: this.#sites.isLocal,
     })
     if (moved.kind === 'tryAgain') flags |= RESOLVE_FLAGS.fail
     if (moved.kind === 'found') {

@@ -33,6 +33,9 @@ const LISTS = [
   ['relay', 'relay_domains'],
 ] as const
 
+/** Domains whose double listing was warned about already. */
+const MAX_WARNED = 1000
+
 async function hostAddresses(name: string): Promise<string[]> {
   const found = await lookup(name, { all: true }).catch(() => [])
   return found.map(({ address }) => address)
@@ -57,15 +60,16 @@ export async function openSites(config: MainConfig): Promise<Sites> {
     return destinations.matches(domain)
   }
   const warned = new Set<string>()
-  const warnIfAlso = async (domain: string, parameter: string, from: number): Promise<void> => {
-    for (const other of lists.slice(from)) {
-      const pair = `${parameter} and ${other.parameter}`
+  const warnIfAlso = async (domain: string): Promise<AddressClass> => {
+    for (const { name, parameter, list } of lists) {
+      const pair = `mydestination and ${parameter}`
       // relay_domains lists parents of local domains by default: that is no mistake
-      if (other.name === 'relay' || warned.has(`${domain} ${pair}`)) continue
-      if (!(await other.list.matches(domain))) continue
-      if (warned.size < 1000) warned.add(`${domain} ${pair}`)
+      if (name === 'relay' || warned.has(`${domain} ${pair}`)) continue
+      if (!(await list.matches(domain))) continue
+      if (warned.size < MAX_WARNED) warned.add(`${domain} ${pair}`)
       log.warning(`do not list domain ${domain} in BOTH ${pair}`)
     }
+    return 'local'
   }
   const listed = (domain: string, at: number): MaybePromise<AddressClass> => {
     const candidate = lists[at]
@@ -74,11 +78,10 @@ export async function openSites(config: MainConfig): Promise<Sites> {
       matches ? candidate.name : listed(domain, at + 1),
     )
   }
+  const mayConflict = lists.some(({ name }) => name !== 'relay')
+  const ifLocal = (domain: string): MaybePromise<AddressClass> =>
+    mayConflict ? warnIfAlso(domain) : 'local'
   const classOf = (domain: string): MaybePromise<AddressClass> =>
-    andThen(isLocal(domain), (local): MaybePromise<AddressClass> => {
-      if (!local) return listed(domain, 0)
-      if (lists.every(({ name }) => name === 'relay')) return 'local'
-      return warnIfAlso(domain, 'mydestination', 0).then((): AddressClass => 'local')
-    })
+    andThen(isLocal(domain), (local) => (local ? ifLocal(domain) : listed(domain, 0)))
   return { isLocal, classOf }
 }

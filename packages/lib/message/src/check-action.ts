@@ -16,7 +16,7 @@ export type CheckAction =
   | { readonly kind: 'reject'; readonly text: string }
   | { readonly kind: 'prepend'; readonly text: string }
   | { readonly kind: 'replace'; readonly text: string }
-  /** text: `transport:nexthop`; the transport is not empty, there is a colon. */
+  /** text: `transport:nexthop`; either may be empty, there is a colon. */
   | { readonly kind: 'filter'; readonly text: string }
   /** text: an address with `@`. */
   | { readonly kind: 'redirect'; readonly text: string }
@@ -24,8 +24,11 @@ export type CheckAction =
   /** Something is wrong with the table: the text is the warning; the line is treated as if nothing matched. */
   | { readonly kind: 'invalid'; readonly warning: string }
 
-/** @param value the result of a lookup */
-export function parseCheckAction(value: string): CheckAction {
+/**
+ * @param value the result of a lookup
+ * @param map the parameter that named the table, for warnings
+ */
+export function parseCheckAction(value: string, map: string): CheckAction {
   const found = /^[ \t]*([^ \t]*)[ \t]*([^]*)$/.exec(value)
   const verb = found?.[1] ?? ''
   const text = found?.[2] ?? ''
@@ -46,17 +49,26 @@ export function parseCheckAction(value: string): CheckAction {
       return { kind, text }
     case 'prepend':
     case 'replace':
-      if (text === '') return invalid(`${verb.toUpperCase()} action without text`)
+      if (text === '') return invalid(`${kind.toUpperCase()} action without text in ${map} map`)
       return { kind, text }
     case 'filter':
-      if (!/^[^:]+:/.test(text)) return invalid(`bad FILTER command: ${text}`)
+      if (text === '') return invalid(`missing FILTER command argument in ${map} map`)
+      if (!text.includes(':')) {
+        return invalid(`bad FILTER command ${text} in ${map} -- need transport:destination`)
+      }
       return { kind, text }
     case 'redirect':
+      if (!text.includes('@')) {
+        return invalid(`bad REDIRECT target "${text}" in ${map} map -- need user@domain`)
+      }
+      return { kind, text }
     case 'bcc':
-      if (!text.includes('@')) return invalid(`bad ${verb.toUpperCase()} target: ${text}`)
+      if (!text.includes('@')) {
+        return invalid(`bad BCC address "${text}" in ${map} map -- need user@domain`)
+      }
       return { kind, text }
     default:
-      return invalid(`unknown command: ${value}`)
+      return invalid(`unknown command in ${map} map: ${value}`)
   }
 }
 

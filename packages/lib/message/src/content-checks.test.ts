@@ -17,13 +17,13 @@ function table(name: string): CheckTable & { asked: string[] } {
 }
 
 t.test('parseCheckAction()', (t) => {
-  t.strictSame(parseCheckAction('Reject 5.7.1 no way'), { kind: 'reject', text: '5.7.1 no way' })
-  t.strictSame(parseCheckAction('OK'), { kind: 'dunno' })
-  t.strictSame(parseCheckAction('IGNORE really'), { kind: 'ignore' })
-  t.strictSame(parseCheckAction('FILTER scan:[::1]:25'), { kind: 'filter', text: 'scan:[::1]:25' })
-  t.strictSame(parseCheckAction('BCC a@b'), { kind: 'bcc', text: 'a@b' })
+  t.strictSame(parseCheckAction('Reject 5.7.1 no way', 'header_checks'), { kind: 'reject', text: '5.7.1 no way' })
+  t.strictSame(parseCheckAction('OK', 'header_checks'), { kind: 'dunno' })
+  t.strictSame(parseCheckAction('IGNORE really', 'header_checks'), { kind: 'ignore' })
+  t.strictSame(parseCheckAction('FILTER scan:[::1]:25', 'header_checks'), { kind: 'filter', text: 'scan:[::1]:25' })
+  t.strictSame(parseCheckAction('BCC a@b', 'header_checks'), { kind: 'bcc', text: 'a@b' })
   for (const value of ['', 'NONSENSE', 'FILTER x', 'FILTER', 'REDIRECT x', 'BCC', 'PREPEND', 'REPLACE ']) {
-    t.equal(parseCheckAction(value).kind, 'invalid', value)
+    t.equal(parseCheckAction(value, 'header_checks').kind, 'invalid', value)
   }
   t.end()
 })

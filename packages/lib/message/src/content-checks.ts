@@ -55,14 +55,13 @@ export class ContentChecks {
 
   /** @param header a logical header, physical lines separated by `\n` */
   async header(section: HeaderSection, header: string): Promise<CheckOutcome> {
-    return ask(this.#headerTable(section, header), header)
-  }
-
-  #headerTable(section: HeaderSection, header: string): CheckTable | undefined {
     const { header: primary, mimeHeader, nestedHeader } = this.#tables
     const name = splitHeaderLine(header)?.name.toLowerCase() ?? ''
-    if (section === 'part' || findHeaderClass(name)?.isMime === true) return mimeHeader
-    return section === 'primary' ? primary : nestedHeader
+    if (section === 'part' || findHeaderClass(name)?.isMime === true) {
+      return ask(mimeHeader, 'mime_header_checks', header)
+    }
+    if (section === 'primary') return ask(primary, 'header_checks', header)
+    return ask(nestedHeader, 'nested_header_checks', header)
   }
 
   /** A new body segment begins: its first bodyLimit octets are looked at. */
@@ -74,16 +73,20 @@ export class ContentChecks {
   async body(line: string): Promise<CheckOutcome> {
     if (line === '' || this.#bodyOctets >= this.#bodyLimit) return DUNNO
     this.#bodyOctets += line.length
-    return ask(this.#tables.body, line)
+    return ask(this.#tables.body, 'body_checks', line)
   }
 }
 
-async function ask(table: CheckTable | undefined, key: string): Promise<CheckOutcome> {
+async function ask(
+  table: CheckTable | undefined,
+  map: string,
+  key: string,
+): Promise<CheckOutcome> {
   if (table === undefined || key === '') return DUNNO
   const result = await table.find(key)
   switch (result.kind) {
     case 'found':
-      return parseCheckAction(result.value)
+      return parseCheckAction(result.value, map)
     case 'absent':
       return DUNNO
     case 'tryAgain':

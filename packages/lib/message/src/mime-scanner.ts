@@ -54,6 +54,7 @@ export class MimeScanner {
   #encoding: Encoding = '7bit'
   #depth = 0
   #isTooDeep = false
+  #encodedComposite: Encoding | undefined
 
   constructor(options: Partial<MimeScannerOptions> = {}) {
     this.#options = { ...DEFAULTS, ...options }
@@ -75,6 +76,14 @@ export class MimeScanner {
 
   get isTooDeep(): boolean {
     return this.#isTooDeep
+  }
+
+  /**
+   * The encoding of a multipart or message that claims one, which RFC 2045 6.4 forbids; of the first such entity. It is
+   * read as if it had none.
+   */
+  get encodedComposite(): Encoding | undefined {
+    return this.#encodedComposite
   }
 
   /** True while some multipart is open: only then can a later line be a boundary. */
@@ -116,15 +125,21 @@ export class MimeScanner {
   #endHeaders(): void {
     this.#section = undefined
     const { type, subtype, boundary } = this.#type
+    if (type === 'multipart' || (type === 'message' && isNested(subtype))) this.#noteEncoding()
     if (type === 'multipart' && boundary !== undefined) {
       if (!this.#deeper()) return
       const partType = subtype === 'digest' ? MESSAGE_RFC822 : TEXT_PLAIN
       const compared = boundary.slice(0, this.#options.boundaryLimit)
       this.#open.push({ boundary: compared, partType })
-    } else if (type === 'message' && (subtype === 'rfc822' || subtype === 'global')) {
+    } else if (type === 'message' && isNested(subtype)) {
       if (!this.#deeper()) return
       this.#begin('nested', TEXT_PLAIN)
     }
+  }
+
+  #noteEncoding(): void {
+    const isIdentity = ['7bit', '8bit', 'binary'].includes(this.#encoding)
+    if (!isIdentity) this.#encodedComposite ??= this.#encoding
   }
 
   #deeper(): boolean {
@@ -159,4 +174,9 @@ export class MimeScanner {
     }
     return 'body'
   }
+}
+
+/** The body is a message with headers of its own. */
+function isNested(subtype: string): boolean {
+  return subtype === 'rfc822' || subtype === 'global'
 }

@@ -5,7 +5,8 @@ import t from 'tap'
 async function endOf(body: string): Promise<unknown[]> {
   const url = new URL('watchdog.ts', import.meta.url).href
   const source = `import { startWatchdog } from ${JSON.stringify(url)}; startWatchdog(1); ${body}`
-  const child = spawn(process.execPath, ['--input-type=module', '-e', source])
+  // env -i: the test runner would put a handler for SIGALRM into the process
+  const child = spawn('/usr/bin/env', ['-i', process.execPath, '--input-type=module', '-e', source])
   return once(child, 'exit')
 }
 

@@ -91,15 +91,19 @@ const NAMES = new Set([
 function addLine(line: string, fields: Map<string, string>, warn: (text: string) => void): void {
   const old = /^<(.*?)>:\s*(.*)$/.exec(line)
   if (old !== null) {
-    fields.set('recipient', old[1] || '(MAILER-DAEMON)')
+    fields.set('recipient', shownAddress(old[1]))
     fields.set('reason', old[2] ?? '')
     return
   }
   const parsed = /^[0-9A-Za-z]/.test(line) ? parseAttribute(line) : 'malformed line'
   if (typeof parsed === 'string') warn(`${parsed}: ${line.slice(0, 200)}`)
-  else if (parsed.name === 'recipient') fields.set('recipient', parsed.value || '(MAILER-DAEMON)')
+  else if (parsed.name === 'recipient') fields.set('recipient', shownAddress(parsed.value))
   else if (NAMES.has(parsed.name)) fields.set(parsed.name, parsed.value)
   else warn(`unknown attribute name: ${parsed.name.slice(0, 200)}`)
+}
+
+function shownAddress(value = ''): string {
+  return value === '' ? '(MAILER-DAEMON)' : value
 }
 
 function completeEntry(fields: ReadonlyMap<string, string>, isDeferLog: boolean): LogEntry {

@@ -113,10 +113,12 @@ export function createSite(t: Test): Site {
   let output = ''
   const launch = (options: readonly string[]): ChildProcess => {
     const main = new URL('../main.ts', import.meta.url).pathname
-    const child = spawn(process.execPath, [main, '-c', join(directory, 'etc'), ...options], {
+    // env -i: what the test runner puts into the environment of Node processes is not for master
+    const environment = ['TZ=UTC', 'PATH=/bin', 'SECRET=not-for-children']
+    const command = [process.execPath, main, '-c', join(directory, 'etc'), ...options]
+    const child = spawn('/usr/bin/env', ['-i', ...environment, ...command], {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { TZ: 'UTC', PATH: '/bin', SECRET: 'not for children' },
     })
     child.stderr.on('data', (octets: Buffer) => {
       output += octets.toString('latin1')
