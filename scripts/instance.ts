@@ -164,12 +164,21 @@ export class Instance {
     return name === 'sendmail' || name.startsWith('post') ? `/usr/sbin/${name}` : name
   }
 
+  /**
+   * What its programs see of this process's environment: a test runner's NODE_OPTIONS, for one, would
+   * make them other programs than those that are installed.
+   */
+  environment(): { env: Record<string, string>; extendEnv: false } {
+    const path = '/usr/sbin:/usr/bin:/sbin:/bin'
+    return { env: { PATH: path, MAIL_CONFIG: this.configDirectory }, extendEnv: false }
+  }
+
   /** Runs a command of this instance and returns what it printed. */
   async run(name: string, args: readonly string[] = [], input?: string): Promise<string> {
     const result = await execa(this.command(name), ['-c', this.configDirectory, ...args], {
       reject: false,
       all: true,
-      env: { MAIL_CONFIG: this.configDirectory },
+      ...this.environment(),
       ...(input === undefined ? {} : { input }),
     })
     if (result.failed) {
@@ -187,7 +196,10 @@ export class Instance {
   async stop(): Promise<void> {
     if (!this.#started.value) return
     this.#started.value = false
-    await execa(this.command('postfix'), ['-c', this.configDirectory, 'stop'], { reject: false })
+    await execa(this.command('postfix'), ['-c', this.configDirectory, 'stop'], {
+      reject: false,
+      ...this.environment(),
+    })
   }
 
   /** The pid of master, while it runs. */

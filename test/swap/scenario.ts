@@ -93,7 +93,7 @@ export async function runScenario(
       const args = ['-C', instance.configDirectory, '-f', 'me@example.test', to]
       await execa(instance.command('sendmail'), args, {
         input: 'Subject: submitted\n\nhello\n',
-        env: { MAIL_CONFIG: instance.configDirectory },
+        ...instance.environment(),
       })
     }
     const maildir = join(spool, LOCAL_USER, 'new')

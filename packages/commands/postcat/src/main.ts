@@ -20,6 +20,24 @@ import { parsePostcatOptions, USAGE, type PostcatOptions } from './postcat-optio
 import { printQueueFile } from './print-queue-file.ts'
 import { seekableInput } from './seekable-input.ts'
 
+const HELP = `Usage: postcat [-bdehoqrv] [-c config_dir] [-s offset] [file...]
+
+Shows queue files. Without -b, -e or -h all parts are shown; without a file, standard input.
+
+Options:
+  -b                show the body
+  -c config_dir     use the main.cf in this directory
+  -d                show the type of each record as a number
+  -e                show the envelope
+  -h                show the header
+  -o                show the offset of each record
+  -q                operands are queue ids, which are looked for in the queue
+  -r                with -v: records in the order of the file, pointers are not followed
+  -s offset         begin at this offset
+  -v                show pointers and padding, and one record on each line
+  --help            show this text
+`
+
 function readOptions(): PostcatOptions {
   const argv = process.argv.slice(2).map((word) => Buffer.from(word).toString('latin1'))
   try {
@@ -69,6 +87,10 @@ function openByName(path: string): number {
 }
 
 async function run(): Promise<void> {
+  if (process.argv[2] === '--help') {
+    process.stdout.write(HELP)
+    return
+  }
   const options = readOptions()
   if (options.configDirectory !== undefined) process.env['MAIL_CONFIG'] = options.configDirectory
   const config = MainConfig.load()

@@ -13,8 +13,8 @@ import { OptionError, parseOptions, type CommandLine } from '@posthorn/config/ge
 import { MainConfig } from '@posthorn/config/main-config'
 import { fatal, flushLog, log, openLog } from '@posthorn/log/log'
 import { errorReason } from '@posthorn/native/system-error'
-import { checkSubmitter } from './check-submitter.ts'
 import { storeSubmission } from './store-submission.ts'
+import { SubmitPermission } from './submit-permission.ts'
 
 function readOptions(): CommandLine {
   const argv = process.argv.slice(2).map((word) => Buffer.from(word).toString('latin1'))
@@ -40,14 +40,17 @@ async function run(): Promise<void> {
   const isVerbose = process.getuid?.() === 0 && options.some(({ letter }) => letter === 'v')
   openLog({ program: 'postdrop', config, stderr: true, isVerbose })
   const uid = process.getuid?.() ?? 0
-  await checkSubmitter(config, uid)
+  const permission = new SubmitPermission(config, uid)
+  if (!(await permission.maySubmit())) {
+    fatal(`User ${permission.userName}(${uid}) is not allowed to submit mail`)
+  }
   const queueDirectory = config.text('queue_directory')
   try {
     process.chdir(queueDirectory)
   } catch (error) {
     fatal(`chdir ${queueDirectory}: ${errorReason(error)}`)
   }
-  const status = await storeSubmission(config, uid)
+  const status = await storeSubmission(config, uid, permission)
   flushLog()
   // The client may keep its end open until we are gone: leave as soon as the answer is out.
   process.stdout.write('', () => {

@@ -21,11 +21,16 @@ import {
 } from '@posthorn/wire/postdrop-protocol'
 import { trigger } from '@posthorn/wire/trigger'
 import { MalformedSubmissionError, Submission } from './submission.ts'
+import type { SubmitPermission } from './submit-permission.ts'
 
 const READABLE_BY_PICKUP = 0o644
 
 /** @returns the exit status */
-export async function storeSubmission(config: MainConfig, uid: number): Promise<number> {
+export async function storeSubmission(
+  config: MainConfig,
+  uid: number,
+  permission: SubmitPermission,
+): Promise<number> {
   const writer = createFile(config)
   removeOnSignals(writer)
   const warn = (text: string): void => {
@@ -34,7 +39,7 @@ export async function storeSubmission(config: MainConfig, uid: number): Promise<
   let result: SubmissionResult | undefined
   try {
     reply(encodeAttrList([['protocol', postdropProtocol], ['queue_id', writer.id]]))
-    result = await receive(config, writer, warn)
+    result = await receive(config, writer, permission, warn)
   } catch (error) {
     writer.remove()
     if (error instanceof RecordError) {
@@ -78,6 +83,7 @@ function removeOnSignals(writer: QueueFileWriter): void {
 async function receive(
   config: MainConfig,
   writer: QueueFileWriter,
+  permission: SubmitPermission,
   warn: (text: string) => void,
 ): Promise<SubmissionResult | undefined> {
   const limit = config.integer('message_size_limit')
@@ -92,7 +98,7 @@ async function receive(
       if (!isTooBig()) writer.append(stored)
       if (submission.isComplete) {
         if (isTooBig()) warn('File too large')
-        return verdict(submission, isTooBig())
+        return verdict(submission, isTooBig(), permission)
       }
     }
     await writer.drain()
@@ -101,10 +107,18 @@ async function receive(
   return undefined
 }
 
-function verdict(submission: Submission, isTooBig: boolean): SubmissionResult {
-  const { complaint } = submission
+async function verdict(
+  submission: Submission,
+  isTooBig: boolean,
+  permission: SubmitPermission,
+): Promise<SubmissionResult> {
+  const { complaint, senders } = submission
   if (isTooBig) return { status: CLEANUP_STATUS.size, reason: '' }
   if (complaint !== undefined) return { status: CLEANUP_STATUS.bad, reason: complaint }
+  for (const sender of senders) {
+    const problem = await permission.senderProblem(sender)
+    if (problem !== undefined) return problem
+  }
   return { status: 0, reason: '' }
 }
 

@@ -46,7 +46,7 @@ const ATTRIBUTES = new Map<string, readonly string[] | undefined>([
 export class Submission {
   readonly #warn: (text: string) => void
   #segment: keyof typeof SEGMENTS = 'envelope'
-  #hasSender = false
+  readonly #senders: string[] = []
   #hasRecipient = false
   #isComplete = false
   #complaint: string | undefined
@@ -59,10 +59,15 @@ export class Submission {
     return this.#isComplete
   }
 
+  /** One, if the client knows what it does; all of them have to be allowed. */
+  get senders(): readonly string[] {
+    return this.#senders
+  }
+
   /** Why a complete submission is refused; undefined when it is good. Empty: sender or recipient is missing. */
   get complaint(): string | undefined {
     if (this.#complaint !== undefined) return this.#complaint
-    return this.#hasSender && this.#hasRecipient ? undefined : ''
+    return this.#senders.length > 0 && this.#hasRecipient ? undefined : ''
   }
 
   /**
@@ -85,7 +90,7 @@ export class Submission {
         this.#isComplete = true
         return encodeRecord(type)
       case RECORD.sender:
-        this.#hasSender = true
+        this.#senders.push(payload)
         break
       case RECORD.recipient:
         this.#hasRecipient = true

@@ -6,6 +6,7 @@
  */
 import { accessSync, constants, statSync } from 'node:fs'
 import { MainConfig } from '@posthorn/config/main-config'
+import { checkStartup } from '@posthorn/config/startup-checks'
 import { findGroup, findUser } from '@posthorn/native/user'
 
 /* eslint-disable n/no-sync -- a command that runs once, before it does anything else */
@@ -25,16 +26,20 @@ export interface Instance {
   /** Group of maildrop/ and public/; undefined in a rootless instance without that group. */
   readonly setgidGroup: number | undefined
   readonly isRootless: boolean
+  /** What main.cf gives cause to warn about. */
+  readonly warnings: readonly string[]
 }
 
 /**
  * Reads main.cf and finds the users it names.
+ * @throws {ConfigError} a parameter makes no sense
  * @throws {CommandError} mail_owner or setgid_group is unknown, or the caller may not run this instance
  */
 export function openInstance(configDirectory: string | undefined): Instance {
   const config = MainConfig.load(
     configDirectory === undefined ? {} : { directory: configDirectory },
   )
+  const warnings = [...config.warnings, ...checkStartup(config)]
   const ownerName = config.text('mail_owner')
   const owner = findUser(ownerName)
   if (owner === undefined) {
@@ -63,6 +68,7 @@ export function openInstance(configDirectory: string | undefined): Instance {
     owner: { uid: owner.uid, gid: owner.gid },
     setgidGroup: isRootless ? undefined : group?.gid,
     isRootless,
+    warnings,
   }
 }
 

@@ -72,6 +72,7 @@ async function main(args: readonly string[]): Promise<number> {
   const instance = openInstance(configDirectory)
   process.env['MAIL_CONFIG'] = instance.configDirectory
   openLog({ program: 'postfix-script', config: instance.config, stderr: true })
+  for (const warning of instance.warnings) log.warning(warning)
   const subcommand = Object.hasOwn(subcommands, name) ? subcommands[name] : undefined
   if (subcommand === undefined) {
     throw new CommandError(`unknown command: '${name}'. Usage: ${USAGE}`)

@@ -5,13 +5,28 @@
  * until it is in the hands of the kernel. For scripts; the requests are the service's own business.
  * Source: Postfix 3.7 postkick(1).
  */
+import { strerror } from '@posthorn/config/strerror'
 import { MainConfig } from '@posthorn/config/main-config'
 import { fatal, log, openLog } from '@posthorn/log/log'
 import { trigger } from '@posthorn/wire/trigger'
 
 const USAGE = 'usage: postkick [-c config_dir] [-v] class service request'
 
+const HELP = `Usage: postkick [-v] [-c config_dir] class service request
+
+Sends a request to a service: class is public or private, service its name in master.cf.
+
+Options:
+  -c config_dir     use the main.cf in this directory
+  -v                log more
+  --help            show this text
+`
+
 async function run(argv: readonly string[]): Promise<void> {
+  if (argv[0] === '--help') {
+    process.stdout.write(HELP)
+    return
+  }
   let at = 0
   let isVerbose = process.env['MAIL_VERBOSE'] !== undefined
   for (; /^-./.test(argv[at] ?? ''); at++) {
@@ -37,9 +52,7 @@ async function run(argv: readonly string[]): Promise<void> {
   try {
     await trigger(path, request, config.seconds('application_event_drain_time') * 1000)
   } catch (error) {
-    log.warning(
-      `unable to connect to ${path}: ${error instanceof Error ? error.message : String(error)}`,
-    )
+    log.warning(`unable to connect to ${path}: ${strerror(error)}`)
     log.warning(
       `Cannot contact class ${channelClass} service ${service} - perhaps the mail system is down`,
     )

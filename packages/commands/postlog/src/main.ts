@@ -16,6 +16,19 @@ import { parsePostlogOptions, UsageError, type PostlogOptions } from './postlog-
 
 const PAUSE_MS = 1000
 
+const HELP = `Usage: postlog [-iv] [-c config_dir] [-p priority] [-t tag] [text...]
+
+Logs the text, or each line of standard input.
+
+Options:
+  -c config_dir     use the main.cf in this directory
+  -i                ignored: the process id is logged in any case
+  -p priority       info (default), warn, error, fatal or panic
+  -t tag            instead of syslog_name and the program's name
+  -v                log more
+  --help            show this text
+`
+
 function readConfig(options: PostlogOptions): MainConfig {
   if (options.configDirectory === undefined) return MainConfig.load()
   process.env['MAIL_CONFIG'] = options.configDirectory
@@ -23,6 +36,10 @@ function readConfig(options: PostlogOptions): MainConfig {
 }
 
 async function run(argv: readonly string[]): Promise<void> {
+  if (argv[0] === '--help') {
+    process.stdout.write(HELP)
+    return
+  }
   const options = parsePostlogOptions(argv)
   const config = readConfig(options)
   const stderr = isatty(2)

@@ -18,6 +18,19 @@ import { parsePostqueueOptions, USAGE, type PostqueueOptions } from './postqueue
 import { formatQueueJson } from './queue-json.ts'
 import { QueueTable } from './queue-table.ts'
 
+const HELP = `Usage: postqueue [-v] [-c config_dir] -f | -i queue_id | -j | -p | -s site
+
+Options:
+  -c config_dir     use the main.cf in this directory
+  -f                try to deliver everything that is deferred, now
+  -i queue_id       try to deliver this deferred message now
+  -j                list the queue, one line of JSON for each message
+  -p                list the queue as a table, like mailq
+  -s site           try to deliver what waits for this destination (see fast_flush_domains)
+  -v                log more
+  --help            show this text
+`
+
 function readOptions(): PostqueueOptions {
   const argv = process.argv.slice(2).map((word) => Buffer.from(word).toString('latin1'))
   try {
@@ -46,6 +59,10 @@ async function printJson(config: MainConfig): Promise<void> {
 }
 
 async function run(): Promise<void> {
+  if (process.argv[2] === '--help') {
+    process.stdout.write(HELP)
+    return
+  }
   const { task, configDirectory, isVerbose } = readOptions()
   if (configDirectory !== undefined) process.env['MAIL_CONFIG'] = configDirectory
   const config = MainConfig.load()

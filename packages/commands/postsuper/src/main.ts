@@ -35,6 +35,26 @@ import { NameRepair } from './repair-names.ts'
 
 const SUMMARY_ORDER = ['requeue', 'delete', 'expire', 'hold', 'release'] as const
 
+const HELP = `Usage: postsuper [-psSv] [-c config_dir] [-d|-e|-f|-h|-H|-r queue_id]... [queue...]
+
+Maintains the queue. Instead of a queue id: ALL, or - to read ids from standard input.
+Without -p, -s, -S or an action: -p and -s. Without a queue: all but trace.
+
+Options:
+  -c config_dir     use the main.cf in this directory
+  -d queue_id       delete
+  -e queue_id       give up: return to the sender at the next attempt
+  -f queue_id       -e, and -H when it is on hold
+  -h queue_id       put on hold
+  -H queue_id       release from hold
+  -p                delete incomplete files that are older than a week
+  -r queue_id       requeue: send through cleanup once more
+  -s                repair names and places of queue files
+  -S                the same, long queue ids included
+  -v                log more
+  --help            show this text
+`
+
 function readOptions(): PostsuperOptions {
   try {
     return parsePostsuperOptions(process.argv.slice(2))
@@ -118,6 +138,10 @@ async function act(
 }
 
 async function run(): Promise<void> {
+  if (process.argv[2] === '--help') {
+    process.stdout.write(HELP)
+    return
+  }
   const options = readOptions()
   if (options.configDirectory !== undefined) process.env['MAIL_CONFIG'] = options.configDirectory
   const config = MainConfig.load()

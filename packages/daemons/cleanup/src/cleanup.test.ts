@@ -1,7 +1,7 @@
 /**
  * cleanup.test - record streams in, queue files out, compared with those of Postfix
  *
- * cleanup.ref shows what cleanup(8) of Postfix 3.7.11 made of cleanup-cases.ts; differences stand in DIFFERENT below.
+ * cleanup.ref shows what cleanup(8) of Postfix 3.7.11 made of cleanup-cases.ts.
  */
 process.env['TZ'] = 'UTC'
 import { readFileSync } from 'node:fs'

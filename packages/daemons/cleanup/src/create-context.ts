@@ -25,7 +25,7 @@ export interface Neighbours {
   readonly rewriteClient: Pick<RewriteClient, 'rewrite'>
   /** @returns the status in the reply: 0 is done */
   readonly sendBounce: (path: string, request: BounceRequest) => Promise<number>
-  readonly wakeQmgr: () => Promise<void>
+  readonly wakeQmgr: (path: string) => Promise<void>
 }
 
 export function createContext(
@@ -53,7 +53,10 @@ export function createContext(
       bounce: `private/${config.text('bounce_service_name')}`,
       trace: `private/${config.text('trace_service_name')}`,
     }),
-    notifier: new QueueNotifier(neighbours.wakeQmgr),
+    notifier: new QueueNotifier(
+      `public/${config.text('queue_service_name')}`,
+      neighbours.wakeQmgr,
+    ),
   }
 }
 

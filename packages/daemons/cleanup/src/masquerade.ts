@@ -3,7 +3,7 @@
  *
  *     masquerade_domains = !keep.example.com example.com      ann@host.example.com  ->  ann@example.com
  *
- * The first entry that fits decides; `!` means leave alone, the domain itself and what is below it.
+ * The first entry that fits decides; `!` means leave alone what is below the domain, too.
  * Source: Postfix 3.7 masquerade_domains in postconf(5).
  */
 import { foldCase, splitAddress } from '@posthorn/address/split-address'
@@ -65,7 +65,7 @@ export class Masquerade {
     for (const entry of this.#domains) {
       const isKept = entry.startsWith('!')
       const parent = isKept ? entry.slice(1) : entry
-      if (domain === parent) return isKept ? undefined : parent
+      if (domain === parent) return undefined
       if (domain.endsWith(`.${parent}`)) return isKept ? undefined : parent
     }
     return undefined

@@ -12,7 +12,6 @@ import { createContext } from './create-context.ts'
 export function openContext(service: ServiceContext): CleanupContext {
   const { config } = service
   const timeoutMs = config.seconds('ipc_timeout') * 1000
-  const queueManager = `public/${config.text('queue_service_name')}`
   const triggerTimeoutMs = config.seconds('trigger_timeout') * 1000
   return createContext(config, QueueLayout.fromConfig(config), {
     rewriteClient: new RewriteClient({
@@ -22,6 +21,6 @@ export function openContext(service: ServiceContext): CleanupContext {
       ttlMs: config.seconds('ipc_ttl') * 1000,
     }),
     sendBounce: async (path, request) => sendBounceRequest(path, request, { timeoutMs }),
-    wakeQmgr: async () => trigger(queueManager, qmgrTrigger.wakeUp, triggerTimeoutMs),
+    wakeQmgr: async (path) => trigger(path, qmgrTrigger.wakeUp, triggerTimeoutMs),
   })
 }

@@ -5,12 +5,16 @@
  * cannot be reached the mail is found at its next scan of the incoming queue.
  */
 import { log } from '@posthorn/log/log'
+import { errorReason } from '@posthorn/native/system-error'
 
 export class QueueNotifier {
-  readonly #wake: () => Promise<void>
+  readonly #path: string
+  readonly #wake: (path: string) => Promise<void>
   #isPending = false
 
-  constructor(wake: () => Promise<void>) {
+  /** @param path as in `public/qmgr` */
+  constructor(path: string, wake: (path: string) => Promise<void>) {
+    this.#path = path
     this.#wake = wake
   }
 
@@ -19,9 +23,8 @@ export class QueueNotifier {
     this.#isPending = true
     setImmediate(() => {
       this.#isPending = false
-      this.#wake().catch((error: unknown) => {
-        const reason = error instanceof Error ? error.message : String(error)
-        log.warning(`cannot wake up the queue manager: ${reason}`)
+      this.#wake(this.#path).catch((error: unknown) => {
+        log.warning(`unable to look up ${this.#path}: ${errorReason(error)}`)
       })
     })
   }

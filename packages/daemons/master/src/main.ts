@@ -46,9 +46,7 @@ async function run(): Promise<void> {
   const identity = Identity.of(config)
   detach(options)
   openMasterLog(config, options)
-  const warnings = identity.isRootless
-    ? config.warnings
-    : [...config.warnings, ...checkStartup(config)]
+  const warnings = [...config.warnings, ...checkStartup(config)]
   for (const warning of warnings) log.warning(warning)
   process.chdir(config.text('queue_directory'))
   await Master.start(config, options, identity)

@@ -62,7 +62,7 @@ export class Pickup {
     try {
       const result = await transferMessage(file, session, this.#settings)
       if (result.kind === 'tryAgain') return false
-      if (result.kind === 'malformed') log.warning(`${file.path}: ${result.reason}`)
+      if (result.kind === 'malformed') log.warning(result.reason)
     } catch (error) {
       log.warning(`${file.path}: error writing ${session.queueId}: ${errorReason(error)}`)
       return false

@@ -49,11 +49,12 @@ export async function transferMessage(
   }
   const { status, reason } = await session.finish()
   if (status === 0) return { kind: 'queued' }
-  const text = `error writing ${session.queueId}: ${reason === '' ? statusText(status) : reason}`
+  const why = reason === '' ? statusText(status) : reason
+  const text = `${file.path}: error writing ${session.queueId}: ${why}`
   if ((status & (CLEANUP_STATUS.bad | CLEANUP_STATUS.recipients)) !== 0) {
     return { kind: 'malformed', reason: text }
   }
-  log.warning(`${file.path}: ${text}`)
+  log.warning(text)
   return { kind: 'tryAgain' }
 }
 
@@ -74,6 +75,7 @@ class Transfer {
   readonly #records: RecordFile
   #octets = ''
   #hasTime = false
+  #hasSender = false
 
   constructor(file: MaildropFile, session: SubmissionSession, settings: PickupSettings) {
     this.#file = file
@@ -92,7 +94,7 @@ class Transfer {
       })
       this.#received()
       await this.#copy(CONTENT, RECORD.extracted, (record) => {
-        this.#send(record.type, record.payload)
+        if (record.type !== RECORD.padding) this.#send(record.type, record.payload)
       })
       await this.#copy(EXTRACTED, RECORD.end, (record) => {
         this.#extracted(record)
@@ -142,10 +144,12 @@ class Transfer {
         break
       case RECORD.sender:
         this.#time()
+        this.#hasSender = true
         this.#logSender(payload)
         break
       case RECORD.message:
         this.#time()
+        if (!this.#hasSender) throw new RecordError('no envelope sender')
         break
       default:
     }

@@ -48,8 +48,10 @@ export class ContentRecords {
   /** The lone dot was seen. */
   isAtEnd = false
 
-  constructor(rules: ContentRules) {
+  /** `headers` are records that go before the content, in one piece with its first ones. */
+  constructor(rules: ContentRules, headers = '') {
     this.#rules = rules
+    this.#records = headers
     this.#takesAllCr = rules.bareNewline === 'no'
   }
 

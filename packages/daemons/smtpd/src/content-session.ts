@@ -10,16 +10,16 @@ import { encodeTraceHeaders, finishQueueFile, WRITE_ERROR } from './queue-file.t
 import type { Session } from './session.ts'
 import type { Transaction } from './transaction.ts'
 
-/** Starts the content: sends our headers, and makes the converter for what follows. */
+/** Starts the content: our headers, and the converter for what follows. */
 export function beginContent(session: Session, transaction: Transaction): ContentRecords {
   const { lineLengthLimit, messageSizeLimit } = session.host.settings
-  const content = new ContentRecords({
+  const rules = {
     lineLimit: lineLengthLimit,
     sizeLimit: messageSizeLimit,
     bareNewline: session.bareNewline,
-  })
+  }
+  const content = new ContentRecords(rules, encodeTraceHeaders(session, transaction))
   transaction.content = content
-  transaction.queueFile?.send(encodeTraceHeaders(session, transaction))
   return content
 }
 

@@ -13,13 +13,22 @@ import {
   isValidHostname,
   isValidUtf8Hostname,
 } from '@posthorn/address/hostname'
-import { splitAddress, type ExtensionRules } from '@posthorn/address/split-address'
+import { quoteLocalPart } from '@posthorn/address/quote-address'
+import { splitAddress } from '@posthorn/address/split-address'
 import type { MainConfig } from '@posthorn/config/main-config'
+import type { MaybePromise } from '@posthorn/tables/lookup-table'
 import { TableUnavailableError } from '@posthorn/tables/table-error'
 import { RESOLVE_FLAGS, type ResolveReply } from '@posthorn/wire/rewrite-protocol'
-import { findTransport } from './find-transport.ts'
+import { findTransport, type TransportKeyRules } from './find-transport.ts'
+import {
+  readRewriteSettings,
+  rewriteRouting,
+  tidyDomain,
+  withoutFinalDot,
+  type RewriteSettings,
+} from './rewrite-address.ts'
 import { parseRoute, type Route, type Routes } from './routes.ts'
-import { hasRouting, splitBangPath, splitPercentHack, stripSourceRoute } from './routing-syntax.ts'
+import { hasRouting, stripSourceRoute } from './routing-syntax.ts'
 import type { AddressClass, Sites } from './sites.ts'
 
 const CLASS_FLAGS: Readonly<Record<AddressClass, number>> = {
@@ -44,15 +53,14 @@ export class AddressResolver {
   readonly #myHostname: string
   readonly #emptyRecipient: string
   readonly #looksInsideQuotes: boolean
-  readonly #swapsBangPath: boolean
-  readonly #allowsPercentHack: boolean
+  readonly #rewriting: RewriteSettings
   readonly #resolvesNullDomain: boolean
   readonly #resolvesNumericDomain: boolean
   readonly #allowsMinusUser: boolean
   readonly #allowsUtf8: boolean
   readonly #showsTableName: boolean
   readonly #emptySenderKeys: { readonly relayHost: string; readonly transport: string }
-  readonly #extensions: ExtensionRules
+  readonly #keyRules: TransportKeyRules
 
   constructor(config: MainConfig, sites: Sites, routes: Routes) {
     this.#sites = sites
@@ -60,8 +68,7 @@ export class AddressResolver {
     this.#myHostname = config.text('myhostname')
     this.#emptyRecipient = config.text('empty_address_recipient')
     this.#looksInsideQuotes = config.boolean('resolve_dequoted_address')
-    this.#swapsBangPath = config.boolean('swap_bangpath')
-    this.#allowsPercentHack = config.boolean('allow_percent_hack')
+    this.#rewriting = readRewriteSettings(config)
     this.#resolvesNullDomain = config.boolean('resolve_null_domain')
     this.#resolvesNumericDomain = config.boolean('resolve_numeric_domain')
     this.#allowsMinusUser = config.boolean('allow_min_user')
@@ -71,10 +78,13 @@ export class AddressResolver {
       relayHost: config.text('empty_address_relayhost_maps_lookup_key'),
       transport: config.text('empty_address_default_transport_maps_lookup_key'),
     }
-    this.#extensions = {
-      delimiters: config.text('recipient_delimiter'),
-      isOwnerRequestSpecial: config.boolean('owner_request_special'),
-      doubleBounce: config.text('double_bounce_sender'),
+    this.#keyRules = {
+      extensions: {
+        delimiters: config.text('recipient_delimiter'),
+        isOwnerRequestSpecial: config.boolean('owner_request_special'),
+        doubleBounce: config.text('double_bounce_sender'),
+      },
+      parentsMatch: config.list('parent_domain_matches_subdomains').includes('transport_maps'),
     }
   }
 
@@ -92,28 +102,23 @@ export class AddressResolver {
         transport,
         nexthop: nexthop || destination.domain,
         recipient: joinAddress(destination),
-        flags: RESOLVE_FLAGS.classDefault | RESOLVE_FLAGS.fail,
+        flags: RESOLVE_FLAGS.fail | (hasRouting(destination.local) ? RESOLVE_FLAGS.routed : 0),
       }
     }
   }
 
   /** Follows routing in local parts of our own domains until somebody else's domain, or a plain name, is left. */
   async #interpret(address: string): Promise<Destination> {
-    let rest = address
+    let { local, domain }: Partial<Destination> & { local: string } = splitAddress(address)
     for (;;) {
-      const at = rest.lastIndexOf('@')
-      let local = at < 0 ? rest : rest.slice(0, at)
-      let domain = at < 0 ? undefined : rest.slice(at + 1)
-      if (domain === undefined) {
-        const rerouted = this.#takeRouting(local)
-        if (rerouted !== undefined) ({ local, domain } = rerouted)
-      }
-      if (domain?.endsWith('.') === true) domain = domain.slice(0, -1)
+      if (domain !== undefined) domain = withoutFinalDot(tidyDomain(domain))
       if (domain === '' && this.#resolvesNullDomain) domain = this.#myHostname
-      const isOurs = domain === undefined || domain === '' || (await this.#sites.isLocal(domain))
+      let isOurs: MaybePromise<boolean> = domain === undefined || domain === ''
+      if (domain !== undefined && domain !== '') isOurs = this.#sites.isLocal(domain)
+      if (isOurs instanceof Promise) isOurs = await isOurs
       // each turn the rest gets shorter, so this ends
       if (isOurs && this.#goesFurther(local)) {
-        rest = stripSourceRoute(local)
+        ;({ local, domain } = rewriteRouting(local, this.#rewriting))
         continue
       }
       return {
@@ -123,17 +128,13 @@ export class AddressResolver {
     }
   }
 
-  #takeRouting(local: string): { local: string; domain: string } | undefined {
-    if (!this.#looksInsideQuotes) return undefined
-    return (
-      (this.#swapsBangPath ? splitBangPath(local) : undefined) ??
-      (this.#allowsPercentHack ? splitPercentHack(local) : undefined)
-    )
-  }
-
+  /** Without resolve_dequoted_address, what needs quotes is one name, and no route. */
   #goesFurther(local: string): boolean {
-    if (!this.#looksInsideQuotes) return false
-    return local.includes('@') || this.#takeRouting(local) !== undefined
+    const isOpaque = !this.#looksInsideQuotes && quoteLocalPart(local) !== local
+    if (isOpaque) return stripSourceRoute(local) !== local
+    if (local.includes('@')) return true
+    const { swapsBangPath, allowsPercentHack } = this.#rewriting
+    return (swapsBangPath && local.includes('!')) || (allowsPercentHack && local.includes('%'))
   }
 
   #bracketed(domain: string): string {
@@ -144,32 +145,37 @@ export class AddressResolver {
     const { local, domain } = destination
     const recipient = joinAddress(destination)
     let flags = hasRouting(local) ? RESOLVE_FLAGS.routed : 0
-    if (local.startsWith('-') && !this.#allowsMinusUser) flags |= RESOLVE_FLAGS.error
     if (!this.#isValidDomain(domain)) {
       flags |= RESOLVE_FLAGS.classDefault | RESOLVE_FLAGS.error
       return { transport: 'error', nexthop: '5.1.3 bad address syntax', recipient, flags }
     }
-    const addressClass = await this.#sites.classOf(domain)
+    const found = this.#sites.classOf(domain)
+    const addressClass = found instanceof Promise ? await found : found
     flags |= CLASS_FLAGS[addressClass]
     if (addressClass === 'virtualAlias') {
       const table = this.#showsTableName ? ' in virtual alias table' : ''
       return { transport: 'error', nexthop: `5.1.1 User unknown${table}`, recipient, flags }
     }
-    let route = await this.#classRoute(addressClass, sender, domain)
-    const override = await findTransport(this.#routes.transportMaps, recipient, this.#extensions)
+    const ordinary = this.#classRoute(addressClass, sender, domain)
+    let route = ordinary instanceof Promise ? await ordinary : ordinary
+    const lookup = findTransport(this.#routes.transportMaps, recipient, this.#keyRules)
+    const override = lookup instanceof Promise ? await lookup : lookup
     if (override.kind === 'tryAgain') {
       flags |= RESOLVE_FLAGS.fail
     } else if (override.kind === 'found') {
       route = overrideRoute(route, parseRoute(override.value), domain)
     }
-    const moved = await this.#routes.relocatedMaps.findAddress(recipient, {
-      extensions: this.#extensions,
+    const search = this.#routes.relocatedMaps.findAddress(recipient, {
+      extensions: this.#keyRules.extensions,
       isLocalDomain: this.#sites.isLocal,
     })
+    const moved = search instanceof Promise ? await search : search
     if (moved.kind === 'tryAgain') flags |= RESOLVE_FLAGS.fail
     if (moved.kind === 'found') {
       route = { transport: 'error', nexthop: `5.1.6 User has moved to ${moved.value}` }
     }
+    const isRefused = local.startsWith('-') && !this.#allowsMinusUser
+    if (isRefused && (flags & RESOLVE_FLAGS.fail) === 0) flags |= RESOLVE_FLAGS.error
     return { ...route, recipient, flags }
   }
 
@@ -178,16 +184,35 @@ export class AddressResolver {
     return this.#allowsUtf8 ? isValidUtf8Hostname(domain) : isValidHostname(domain)
   }
 
-  /** The route of an address class, before transport_maps. */
-  async #classRoute(
+  /** The route of an address class, before transport_maps; without a promise where no table of senders is asked. */
+  #classRoute(
     addressClass: Exclude<AddressClass, 'virtualAlias'>,
     sender: string,
     domain: string,
-  ): Promise<Route> {
-    if (addressClass === 'local' || addressClass === 'virtualMailbox') {
-      const { transport, nexthop } = this.#routes[addressClass]
-      return { transport, nexthop: nexthop || domain }
+  ): MaybePromise<Route> {
+    const { transport, nexthop } = this.#routes[addressClass]
+    const { senderTransports, senderRelayHosts, relayHost } = this.#routes
+    switch (addressClass) {
+      case 'local':
+      case 'virtualMailbox':
+        return { transport, nexthop: nexthop || domain }
+      case 'relay':
+        if (!senderRelayHosts.isEmpty)
+          return this.#senderDependentRoute(addressClass, sender, domain)
+        return { transport, nexthop: nexthop || relayHost || domain }
+      case 'default':
+        if (!senderTransports.isEmpty || !senderRelayHosts.isEmpty) {
+          return this.#senderDependentRoute(addressClass, sender, domain)
+        }
+        return { transport, nexthop: nexthop || relayHost || domain }
     }
+  }
+
+  async #senderDependentRoute(
+    addressClass: 'relay' | 'default',
+    sender: string,
+    domain: string,
+  ): Promise<Route> {
     let { transport, nexthop } = this.#routes[addressClass]
     if (addressClass === 'default') {
       const key = this.#emptySenderKeys.transport
@@ -214,7 +239,7 @@ export class AddressResolver {
     const answer =
       sender === ''
         ? await maps.find(emptyKey)
-        : await maps.findAddress(sender, { extensions: this.#extensions })
+        : await maps.findAddress(sender, { extensions: this.#keyRules.extensions })
     if (answer.kind === 'tryAgain') throw new TableUnavailableError(answer.reason)
     if (answer.kind === 'absent' || /^dunno$/i.test(answer.value)) return undefined
     return answer.value

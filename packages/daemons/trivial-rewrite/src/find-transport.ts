@@ -3,20 +3,33 @@
  *
  *     user+extension@domain   user@domain   domain   .parent   .grandparent   *
  *
+ * Parents are looked up without the dot when parent_domain_matches_subdomains names transport_maps.
  * Tables of patterns are asked for the full address only. Source: Postfix 3.7 transport(5).
  */
 import { splitAddress, splitExtension, type ExtensionRules } from '@posthorn/address/split-address'
 import { quoteAddress } from '@posthorn/address/quote-address'
-import { ABSENT, type LookupResult } from '@posthorn/tables/lookup-table'
+import {
+  ABSENT,
+  andThen,
+  firstAnswer,
+  type LookupResult,
+  type MaybePromise,
+} from '@posthorn/tables/lookup-table'
 import type { MapList } from '@posthorn/tables/map-list'
 
-function partialKeys(local: string, domain: string, extensions: ExtensionRules): string[] {
-  const split = splitExtension(local, extensions)
+export interface TransportKeyRules {
+  readonly extensions: ExtensionRules
+  /** `example.com` also stands for its subdomains, and `.example.com` for nothing. */
+  readonly parentsMatch: boolean
+}
+
+function partialKeys(local: string, domain: string, rules: TransportKeyRules): string[] {
+  const split = splitExtension(local, rules.extensions)
   const keys = split === undefined ? [] : [quoteAddress(`${split.user}@${domain}`)]
   keys.push(domain)
   if (!domain.startsWith('[')) {
     for (let dot = domain.indexOf('.', 1); dot >= 0; dot = domain.indexOf('.', dot + 1)) {
-      keys.push(domain.slice(dot))
+      keys.push(domain.slice(rules.parentsMatch ? dot + 1 : dot))
     }
   }
   keys.push('*')
@@ -24,18 +37,16 @@ function partialKeys(local: string, domain: string, extensions: ExtensionRules):
 }
 
 /** @param recipient internal form, with its domain */
-export async function findTransport(
+export function findTransport(
   maps: MapList,
   recipient: string,
-  extensions: ExtensionRules,
-): Promise<LookupResult> {
+  rules: TransportKeyRules,
+): MaybePromise<LookupResult> {
   if (maps.isEmpty) return ABSENT
-  const whole = await maps.find(quoteAddress(recipient))
-  if (whole.kind !== 'absent') return whole
-  const { local, domain } = splitAddress(recipient)
-  for (const key of partialKeys(local, domain ?? '', extensions)) {
-    const answer = await maps.findPart(key)
-    if (answer.kind !== 'absent') return answer
-  }
-  return ABSENT
+  return andThen(maps.find(quoteAddress(recipient)), (whole): MaybePromise<LookupResult> => {
+    if (whole.kind !== 'absent') return whole
+    const { local, domain } = splitAddress(recipient)
+    const keys = partialKeys(local, domain ?? '', rules)
+    return firstAnswer(keys, (key): MaybePromise<LookupResult> => maps.findPart(key))
+  })
 }

@@ -64,12 +64,59 @@ function completeDomain(
   context: 'local' | 'remote',
   settings: RewriteSettings,
 ): string {
-  if (domain.endsWith('.')) return domain.slice(0, -1)
+  if (domain.endsWith('.')) return withoutFinalDot(domain)
   const parent = settings.parentDomain[context]
   if (parent === '' || domain === '' || domain.startsWith('[') || domain.includes('.')) {
     return domain
   }
   return `${domain}.${parent}`
+}
+
+/** Without one dot at the end; two of them are a mistake that stays. */
+export function withoutFinalDot(domain: string): string {
+  return domain.endsWith('.') && !domain.endsWith('..') ? domain.slice(0, -1) : domain
+}
+
+/** White space around it goes, and a missing bracket is supplied. */
+export function tidyDomain(domain: string): string {
+  const trimmed = domain.trim()
+  return trimmed.startsWith('[') && !trimmed.endsWith(']') ? `${trimmed}]` : trimmed
+}
+
+/**
+ * Routing in an address without domain, or in what is left when our own domain was taken off: made plain, then completed.
+ * Internal form in and out; nothing in it counts as quoted.
+ */
+export function rewriteRouting(
+  address: string,
+  settings: RewriteSettings,
+): { readonly local: string; readonly domain: string | undefined } {
+  const text = stripSourceRoute(address)
+  const at = text.lastIndexOf('@')
+  const written =
+    at < 0
+      ? { local: text, domain: undefined }
+      : { local: text.slice(0, at), domain: text.slice(at + 1) }
+  const { local, domain } = written.domain === undefined ? unroute(written, settings) : written
+  return { local, domain: completed(domain, 'local', settings) }
+}
+
+/** `site!user` and `user%site`, where they are allowed. */
+function unroute(parts: Parts, settings: RewriteSettings): Parts {
+  const swapped = settings.swapsBangPath ? splitBangPath(parts.local) : undefined
+  const unhacked = settings.allowsPercentHack ? splitPercentHack(parts.local) : undefined
+  return swapped ?? unhacked ?? parts
+}
+
+function completed(
+  domain: string | undefined,
+  context: 'local' | 'remote',
+  settings: RewriteSettings,
+): string | undefined {
+  const appended = domain ?? (settings.origin[context] || undefined)
+  return appended === undefined
+    ? undefined
+    : completeDomain(tidyDomain(appended), context, settings)
 }
 
 /** The address in standard form. An empty one stays empty. */
@@ -83,17 +130,10 @@ export function rewriteAddress(
     return ''
   }
   const { isQuoted, ...written } = splitExternal(stripSourceRoute(address.trim()))
-  let parts: Parts = written
-  if (parts.domain === undefined && !isQuoted) {
-    const swapped = settings.swapsBangPath ? splitBangPath(parts.local) : undefined
-    const unhacked = settings.allowsPercentHack ? splitPercentHack(parts.local) : undefined
-    parts = swapped ?? unhacked ?? parts
-  }
-  const { local, domain } = parts
+  const { local, domain } =
+    written.domain === undefined && !isQuoted ? unroute(written, settings) : written
   if (local === '' && (domain ?? '') === '') return '""'
-  const complete =
-    domain === undefined
-      ? settings.origin[context] || undefined
-      : completeDomain(domain, context, settings)
-  return complete === undefined ? quoteLocalPart(local) : `${quoteLocalPart(local)}@${complete}`
+  const user = quoteLocalPart(isQuoted ? local : local.trimEnd())
+  const complete = completed(domain, context, settings)
+  return complete === undefined ? user : `${user}@${complete}`
 }

@@ -61,12 +61,14 @@ const PARAMETERS = {
 /** @throws {ConfigError} a table reference makes no sense */
 export function openRoutes(config: MainConfig, purpose: keyof typeof PARAMETERS): Routes {
   const names = PARAMETERS[purpose]
+  // What a sender or recipient writes must not become part of a transport or next-hop.
+  const context = { config, forbidsSubstitution: true }
   const maps = (name: Parameters<MainConfig['text']>[0]): MapList =>
-    MapList.open(name, config.text(name), { config })
+    MapList.open(name, config.text(name), context)
   const transportMaps = maps(names.transportMaps)
   const senderRelayHosts = maps(names.senderRelayHosts)
   const senderTransports = maps(names.senderTransports)
-  const relocatedMaps = maps('relocated_maps')
+  const relocatedMaps = MapList.open('relocated_maps', config.text('relocated_maps'), { config })
   return {
     local: parseRoute(config.text(names.local)),
     virtualMailbox: parseRoute(config.text(names.virtual)),

@@ -17,6 +17,7 @@ import type { MainConfig } from '@posthorn/config/main-config'
 import { log } from '@posthorn/log/log'
 import { andThen, type MaybePromise } from '@posthorn/tables/lookup-table'
 import { DomainList } from '@posthorn/tables/match-list'
+import { TableUnavailableError } from '@posthorn/tables/table-error'
 
 export type AddressClass = 'local' | 'virtualAlias' | 'virtualMailbox' | 'relay' | 'default'
 
@@ -39,6 +40,16 @@ const MAX_WARNED = 1000
 async function hostAddresses(name: string): Promise<string[]> {
   const found = await lookup(name, { all: true }).catch(() => [])
   return found.map(({ address }) => address)
+}
+
+/** For a warning only: a list that cannot be asked gives none. */
+async function matchesSurely(list: DomainList, domain: string): Promise<boolean> {
+  try {
+    return await list.matches(domain)
+  } catch (error) {
+    if (error instanceof TableUnavailableError) return false
+    throw error
+  }
 }
 
 export async function openSites(config: MainConfig): Promise<Sites> {
@@ -65,7 +76,7 @@ export async function openSites(config: MainConfig): Promise<Sites> {
       const pair = `mydestination and ${parameter}`
       // relay_domains lists parents of local domains by default: that is no mistake
       if (name === 'relay' || warned.has(`${domain} ${pair}`)) continue
-      if (!(await list.matches(domain))) continue
+      if (!(await matchesSurely(list, domain))) continue
       if (warned.size < MAX_WARNED) warned.add(`${domain} ${pair}`)
       log.warning(`do not list domain ${domain} in BOTH ${pair}`)
     }

@@ -62,10 +62,12 @@ function splitAtCommas(text: string): string[] {
   return text.split(',').filter((item) => item.trim() !== '')
 }
 
+/** `name = port`, or several names for one port: `smtps=submissions=465`. */
 function knownPortFault(item: string): string | undefined {
-  const [name = '', port, ...more] = item.split('=')
-  if (port === undefined || more.length > 0) return ' is not in "name = value" form'
-  if (name.trim() === '') return ': empty service name'
+  const names = item.split('=')
+  const port = names.pop() ?? ''
+  if (names.length === 0) return ' is not in "name = value" form'
+  if (names.some((name) => name.trim() === '')) return ': empty service name'
   return /^\s*\d+\s*$/.test(port) ? undefined : ': non-numerical service port'
 }
 
@@ -87,9 +89,9 @@ function checkHostname(config: MainConfig, name: 'myhostname' | 'mydomain', file
   })
 }
 
+/** The instance belongs to whoever runs it, and nobody switches users. */
 function isRootless(config: MainConfig): boolean {
-  const uid = process.getuid?.() ?? 0
-  return uid !== 0 && findUser(config.text('mail_owner'))?.uid === uid
+  return findUser(config.text('mail_owner'))?.uid === process.getuid?.()
 }
 
 interface Identity {

@@ -30,6 +30,8 @@ export interface ClientServerOptions {
   transport: 'inet' | 'unix' | 'pass'
   /** Clients at once; Infinity for multi and event. */
   slots: number
+  /** Started by a master of ours with a share of the clients: it understands more than TAKEN and AVAIL. */
+  sharesClients: boolean
   /** ipc_timeout, for each wait on a client. */
   timeoutMs: number
   /** The longest conversation; 0 = no limit. */
@@ -62,7 +64,10 @@ export class ClientServer {
     this.#options.lifecycle.begin(() => {
       this.#pause()
       // master must not count on a process that only finishes its clients
-      if (this.#options.lifecycle.busy > 0 && !this.#isFull) this.#options.status?.tell('taken')
+      const { lifecycle, status, sharesClients } = this.#options
+      if (lifecycle.busy === 0) return
+      if (sharesClients) status?.tell('leaving')
+      else if (!this.#isFull) status?.tell('taken')
     })
     this.#listen()
   }

@@ -107,7 +107,7 @@ function startService(
   }
 }
 
-const { taken, available, shares } = PROCESS_STATE
+const { taken, available, shares, leaving } = PROCESS_STATE
 
 t.test('runService() single: one client at a time, TAKEN before and AVAIL after', async (t) => {
   const master = startService(t, 'single')
@@ -178,7 +178,7 @@ t.test('runService() leaves when the service asks, after its clients', async (t)
   const client = await master.connect()
   client.write('leave\n')
   await client.readUntil('\n', 100)
-  t.same(await master.nextStates(1), [taken], 'master does not count on it any more')
+  t.same(await master.nextStates(1), [leaving], 'master does not count on it any more')
   client.write('quit\n')
   t.equal(await master.exited, 0)
   t.match(master.output(), 'told to leave')

@@ -226,6 +226,7 @@ function listen(listening: Listening): void {
       new ClientServer({
         ...listening,
         transport: transport === 'inet' || transport === 'pass' ? transport : 'unix',
+        sharesClients: shareOf(definition.kind) !== undefined,
         timeoutMs: config.seconds('ipc_timeout') * 1000,
         // Postfix's watchdog ends the process; here it ends the conversation that takes so long
         conversationMs: definition.kind === 'single' ? config.seconds('daemon_timeout') * 1000 : 0,

@@ -3,12 +3,13 @@
  *
  * Twelve octets in native (little-endian) order: int32 process id, uint32 generation, int32 state. A daemon says TAKEN
  * when it starts serving a client and AVAIL when it can take the next. State 2 is ours alone: a daemon of ours under
- * a master(8) of ours says with its first message that it serves as many clients as it was told to.
+ * a master(8) of ours says with its first message that it serves as many clients as it was told to. State 3, also ours: it
+ * accepts no more, and ends when the clients that it has are gone.
  *
  * Source: Postfix 3.7 master protocol.
  */
 
-export const PROCESS_STATE = { taken: 0, available: 1, shares: 2 } as const
+export const PROCESS_STATE = { taken: 0, available: 1, shares: 2, leaving: 3 } as const
 
 export interface StatusMessage {
   readonly pid: number
