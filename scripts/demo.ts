@@ -100,10 +100,12 @@ async function demo(instance: Instance, sink: SmtpSink): Promise<void> {
   const user = userInfo().username
   heading('Sending')
   say(`sendmail ${user}@example.test                     (one message, from a command)`)
-  await execa(instance.command('sendmail'), ['-f', 'bob@example.test', `${user}@example.test`], {
-    input: `From: Bob <bob@example.test>\nTo: ${user}@example.test\nSubject: from a command\n\nHello from sendmail.\n`,
-    ...instance.environment(),
-  })
+  await execa(
+    ...instance.commandLine('sendmail', ['-f', 'bob@example.test', `${user}@example.test`]),
+    {
+      input: `From: Bob <bob@example.test>\nTo: ${user}@example.test\nSubject: from a command\n\nHello from sendmail.\n`,
+    },
+  )
   say(
     `SMTP to 127.0.0.1:${instance.smtpPort}, ${SESSIONS} sessions at once   (${RELAYED} messages for alpha.test and`,
   )

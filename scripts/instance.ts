@@ -165,20 +165,22 @@ export class Instance {
   }
 
   /**
-   * What its programs see of this process's environment: a test runner's NODE_OPTIONS, for one, would
-   * make them other programs than those that are installed.
+   * A command line that starts a program of this instance in an environment of its own: what a test runner
+   * puts into the environment of its children would make them other programs than those that are installed.
    */
-  environment(): { env: Record<string, string>; extendEnv: false } {
-    const path = '/usr/sbin:/usr/bin:/sbin:/bin'
-    return { env: { PATH: path, MAIL_CONFIG: this.configDirectory }, extendEnv: false }
+  commandLine(name: string, args: readonly string[] = []): [file: string, args: string[]] {
+    const environment = [
+      'PATH=/usr/sbin:/usr/bin:/sbin:/bin',
+      `MAIL_CONFIG=${this.configDirectory}`,
+    ]
+    return ['/usr/bin/env', ['-i', ...environment, this.command(name), ...args]]
   }
 
   /** Runs a command of this instance and returns what it printed. */
   async run(name: string, args: readonly string[] = [], input?: string): Promise<string> {
-    const result = await execa(this.command(name), ['-c', this.configDirectory, ...args], {
+    const result = await execa(...this.commandLine(name, ['-c', this.configDirectory, ...args]), {
       reject: false,
       all: true,
-      ...this.environment(),
       ...(input === undefined ? {} : { input }),
     })
     if (result.failed) {
@@ -196,10 +198,7 @@ export class Instance {
   async stop(): Promise<void> {
     if (!this.#started.value) return
     this.#started.value = false
-    await execa(this.command('postfix'), ['-c', this.configDirectory, 'stop'], {
-      reject: false,
-      ...this.environment(),
-    })
+    await execa(...this.commandLine('postfix', ['stop']), { reject: false })
   }
 
   /** The pid of master, while it runs. */
@@ -211,22 +210,23 @@ export class Instance {
     return readFile(this.logFile, 'latin1').catch(() => '')
   }
 
-  /** Message files in the named queue directories, whatever the hashing. */
+  /**
+   * Message files in the named queue directories, whatever the hashing. Without names, those with mail on its
+   * way; deferred is looked at first and last, so that no message slips by from one directory to another.
+   */
   async queued(
     ...queues: readonly ('incoming' | 'active' | 'deferred' | 'maildrop' | 'hold' | 'corrupt')[]
   ): Promise<string[]> {
     const wanted =
-      queues.length > 0 ? queues : (['maildrop', 'incoming', 'active', 'deferred'] as const)
-    const found: string[] = []
+      queues.length > 0 ? queues : (['deferred', 'maildrop', 'incoming', 'active', 'deferred'] as const)
+    const found = new Set<string>()
     for (const queue of wanted) {
       const entries = await readdir(join(this.queueDirectory, queue), {
         recursive: true,
         withFileTypes: true,
       })
-      found.push(
-        ...entries.filter((entry) => entry.isFile()).map((entry) => `${queue}/${entry.name}`),
-      )
+      for (const entry of entries) if (entry.isFile()) found.add(`${queue}/${entry.name}`)
     }
-    return found
+    return [...found]
   }
 }

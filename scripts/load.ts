@@ -26,17 +26,23 @@ export interface SourceOptions {
   readonly numbersRecipients?: boolean
 }
 
+const SOURCE_LIMIT_MS = 180_000
+
 /** Sends the load and returns when every message was accepted. */
 export async function smtpSource(options: SourceOptions): Promise<void> {
-  await execa('smtp-source', [
-    ...['-s', String(options.sessions), '-m', String(options.messages)],
-    ...['-l', String(options.sizeBytes ?? 1024)],
-    ...['-f', options.from ?? 'sender@example.test', '-t', options.to ?? 'user@remote.test'],
-    ...(options.keepsConnection === true ? ['-d'] : []),
-    ...(options.recipients === undefined ? [] : ['-r', String(options.recipients)]),
-    ...(options.numbersRecipients === true ? ['-N'] : []),
-    `127.0.0.1:${options.port}`,
-  ])
+  await execa(
+    'smtp-source',
+    [
+      ...['-s', String(options.sessions), '-m', String(options.messages)],
+      ...['-l', String(options.sizeBytes ?? 1024)],
+      ...['-f', options.from ?? 'sender@example.test', '-t', options.to ?? 'user@remote.test'],
+      ...(options.keepsConnection === true ? ['-d'] : []),
+      ...(options.recipients === undefined ? [] : ['-r', String(options.recipients)]),
+      ...(options.numbersRecipients === true ? ['-N'] : []),
+      `127.0.0.1:${options.port}`,
+    ],
+    { timeout: SOURCE_LIMIT_MS },
+  )
 }
 
 /** A running smtp-sink that can say how many messages and sessions it has seen. */

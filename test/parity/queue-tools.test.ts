@@ -96,8 +96,15 @@ for (const writer of ['posthorn', 'postfix'] as const) {
       input = '',
     ): Promise<string> => {
       const result = await execa(
-        join(COMMANDS[system], name),
-        ['-c', configurations[system], ...args],
+        '/usr/bin/env',
+        [
+          '-i',
+          'PATH=/usr/sbin:/usr/bin',
+          join(COMMANDS[system], name),
+          '-c',
+          configurations[system],
+          ...args,
+        ],
         {
           reject: false,
           all: true,

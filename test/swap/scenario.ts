@@ -91,9 +91,9 @@ export async function runScenario(
     const submitted = Array<string>(SUBMITTED).fill('user@remote.test')
     for (const to of [...submitted, 'user@bad.test', 'user@later.test']) {
       const args = ['-C', instance.configDirectory, '-f', 'me@example.test', to]
-      await execa(instance.command('sendmail'), args, {
+      await execa(...instance.commandLine('sendmail', args), {
         input: 'Subject: submitted\n\nhello\n',
-        ...instance.environment(),
+        timeout: DRAIN_LIMIT_MS,
       })
     }
     const maildir = join(spool, LOCAL_USER, 'new')

@@ -8,7 +8,10 @@
  * Exit status: that of the reply; 1 for input that is no submission, and for a user who may not submit.
  * Source: Postfix 3.7 postdrop(1).
  */
-import { requireAuthorizedDirectory, selectConfigDirectory } from '@posthorn/config/config-directory'
+import {
+  requireAuthorizedDirectory,
+  selectConfigDirectory,
+} from '@posthorn/config/config-directory'
 import { OptionError, parseOptions, type CommandLine } from '@posthorn/config/getopt'
 import { MainConfig } from '@posthorn/config/main-config'
 import { fatal, flushLog, log, openLog } from '@posthorn/log/log'

@@ -38,7 +38,12 @@ export async function storeSubmission(
   }
   let result: SubmissionResult | undefined
   try {
-    reply(encodeAttrList([['protocol', postdropProtocol], ['queue_id', writer.id]]))
+    reply(
+      encodeAttrList([
+        ['protocol', postdropProtocol],
+        ['queue_id', writer.id],
+      ]),
+    )
     result = await receive(config, writer, permission, warn)
   } catch (error) {
     writer.remove()

@@ -15,7 +15,11 @@ const content: Given[] = [
   ['X', ''],
 ]
 
-function run(records: readonly Given[]): { stored: string[]; warned: string[]; submission: Submission } {
+function run(records: readonly Given[]): {
+  stored: string[]
+  warned: string[]
+  submission: Submission
+} {
   const warned: string[] = []
   const submission = new Submission((text) => warned.push(text))
   const stored: string[] = []

@@ -25,7 +25,8 @@ t.test('SubmitPermission asks local_login_sender_maps', async (t) => {
   for (const sender of ['foo@x.y', 'Foo@X.Y', 'foo+ext@x.y', 'bar@DOM.z']) {
     t.equal(await allowed(own, sender), 0, sender)
   }
-  for (const sender of ['bar@sub.dom.z', '', 'foo', 'foo@x']) t.equal(await allowed(own, sender), 512)
+  for (const sender of ['bar@sub.dom.z', '', 'foo', 'foo@x'])
+    t.equal(await allowed(own, sender), 512)
   t.equal(await allowed(`inline:{ {${login}=<> foo} }`, ''), 0)
   t.equal(await allowed(`inline:{ {${login}=<> foo} }`, 'foo'), 0)
   t.equal(await allowed('inline:{ other=* }', 'foo'), 512)

@@ -9,13 +9,20 @@
  * Source: Postfix 3.7 sendmail(1).
  */
 import { basename, dirname } from 'node:path'
-import { DEFAULT_CONFIG_DIRECTORY, requireAuthorizedDirectory } from '@posthorn/config/config-directory'
+import {
+  DEFAULT_CONFIG_DIRECTORY,
+  requireAuthorizedDirectory,
+} from '@posthorn/config/config-directory'
 import { OptionError } from '@posthorn/config/getopt'
 import { MainConfig } from '@posthorn/config/main-config'
 import { openLog } from '@posthorn/log/log'
 import { fail } from './fail.ts'
 import { runMode } from './run-mode.ts'
-import { parseSendmailOptions, SendmailUsageError, type SendmailOptions } from './sendmail-options.ts'
+import {
+  parseSendmailOptions,
+  SendmailUsageError,
+  type SendmailOptions,
+} from './sendmail-options.ts'
 import { octetsOf } from './submitter.ts'
 
 function readOptions(): SendmailOptions {

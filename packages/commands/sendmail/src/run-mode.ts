@@ -57,9 +57,7 @@ async function submit(config: MainConfig, options: SendmailOptions): Promise<voi
   const who = `${envelope.sender}(${uid})`
   for (const warning of options.warnings) log.warning(warning)
   if (envelope.recipients.length === 0 && !options.takesHeaderRecipients) {
-    fail(
-      `${who}: Recipient addresses must be specified on the command line or via the -t option`,
-    )
+    fail(`${who}: Recipient addresses must be specified on the command line or via the -t option`)
   }
   if (envelope.verp !== undefined && envelope.sender === '') {
     fail(`${who}: -V option requires non-null sender address`)
@@ -131,7 +129,7 @@ function verpDelimiters(config: MainConfig, given: string | undefined): string |
   if (given === undefined) return undefined
   const delimiters = given === '' ? config.text('default_verp_delimiters') : given
   const filter = config.text('verp_delimiter_filter')
-  if (delimiters.length === 2 && [...delimiters].every((char) => filter.includes(char))) {
+  if (delimiters.length === 2 && Array.from(delimiters).every((char) => filter.includes(char))) {
     return delimiters
   }
   fail(`-V requires two characters from ${filter}`)

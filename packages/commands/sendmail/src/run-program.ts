@@ -29,7 +29,7 @@ export async function runProgram(
   flushLog()
   const environment = { ...childEnvironment(config), PATH: '/usr/bin:/bin:/usr/sbin:/sbin' }
   const child = spawn(path, words, { stdio: 'inherit', env: environment })
-  const [code, signal]: unknown[] = await once(child, 'close')
+  const [code, signal] = (await once(child, 'close')) as unknown[]
   if (typeof signal === 'string') fail(`${path}: killed by ${signal}`)
   // eslint-disable-next-line n/no-process-exit -- the other program has done the work
   process.exit(typeof code === 'number' ? code : 1)

@@ -17,7 +17,7 @@ import { encodeRecord, RECORD } from '@posthorn/queue/record'
 import { ByteStream } from '@posthorn/stream/byte-stream'
 import { openPostdrop, type SubmissionResult } from '@posthorn/wire/postdrop-protocol'
 import type { SubmissionSession } from '@posthorn/wire/submission-session'
-import { HeaderRecipients } from './header-recipients.ts'
+import type { HeaderRecipients } from './header-recipients.ts'
 import type { LinePiece } from './message-lines.ts'
 import { childEnvironment } from './run-program.ts'
 
@@ -155,4 +155,3 @@ async function* contentRecords(content: Content): AsyncGenerator<string, void, u
   headers.end()
   if (isMidLine) yield encodeRecord(RECORD.line)
 }
-

@@ -20,7 +20,8 @@ export function findSubmitter(): Submitter | undefined {
   const user = byName?.uid === uid ? byName : findUserById(uid)
   if (user === undefined) return undefined
   const given = process.env['NAME']
-  const fullName = given !== undefined && given !== '' ? octetsOf(given) : nameOf(user.gecos, user.name)
+  const fullName =
+    given !== undefined && given !== '' ? octetsOf(given) : nameOf(user.gecos, user.name)
   return { uid, name: user.name, fullName }
 }
 

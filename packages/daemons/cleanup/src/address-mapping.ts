@@ -47,11 +47,7 @@ export class AddressMapping {
   }
 
   #envelope(message: Message, address: string, kind: MappingClass): string | Promise<string> {
-    const complete = this.#guard(
-      message,
-      address,
-      this.#rewriter.internal('local', address),
-    )
+    const complete = this.#guard(message, address, this.#rewriter.internal('local', address))
     if (!this.appliesTo(message, kind)) return complete
     return this.#map(message, complete, kind)
   }
@@ -61,11 +57,7 @@ export class AddressMapping {
     external: string,
     how: { rule: RewriteRule; mapped: MappingClass },
   ): string | Promise<string> {
-    const complete = this.#guard(
-      message,
-      external,
-      this.#rewriter.external(how.rule, external),
-    )
+    const complete = this.#guard(message, external, this.#rewriter.external(how.rule, external))
     if (!this.appliesTo(message, how.mapped)) return complete
     return this.#mapExternal(message, complete, how.mapped)
   }

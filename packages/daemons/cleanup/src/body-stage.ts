@@ -52,9 +52,7 @@ export class BodyStage implements Stage {
     this.#parts = parts
     this.#section = parts.mime?.section
     this.#isCareful =
-      parts.inspector?.wantsBody === true ||
-      parts.filter.looksAtBody ||
-      parts.rules.looksAtBody
+      parts.inspector?.wantsBody === true || parts.filter.looksAtBody || parts.rules.looksAtBody
     if (parts.mime !== undefined) parts.rules.structure(parts.mime)
   }
 
@@ -69,21 +67,17 @@ export class BodyStage implements Stage {
       this.#inserted = undefined
       return this.#line(line, RECORD.line, undefined) ?? 'again'
     }
-    for (;;) {
-      this.#passThrough(input)
-      if (!input.next()) return 'more'
-      const { type } = input
-      if (type !== RECORD.line && type !== RECORD.part) {
-        input.back()
-        return this.#end(input)
-      }
-      const payload = input.payload()
-      const line = this.#parts.filter.body(this.#message, payload)
-      if (this.#message.isBroken) return 'again'
-      const waiting = this.#line(line, type, this.#asItCame(line, payload, input))
-      if (waiting !== undefined) return waiting
-      if (this.#message.isBroken) return 'again'
+    this.#passThrough(input)
+    if (!input.next()) return 'more'
+    const { type } = input
+    if (type !== RECORD.line && type !== RECORD.part) {
+      input.back()
+      return this.#end(input)
     }
+    const payload = input.payload()
+    const line = this.#parts.filter.body(this.#message, payload)
+    if (this.#message.isBroken) return 'again'
+    return this.#line(line, type, this.#asItCame(line, payload, input)) ?? 'again'
   }
 
   /** The record itself, when it says just this and is not too long. */
@@ -198,4 +192,3 @@ export class BodyStage implements Stage {
     return 'again'
   }
 }
-

@@ -3,6 +3,7 @@
  *
  * The same streams were given to cleanup(8) of Postfix 3.7.11; cleanup.ref is what that wrote.
  */
+/* eslint-disable max-lines -- a table of cases */
 import type { TestRecord } from './cleanup-fixture.ts'
 
 export interface CleanupCase {
@@ -101,19 +102,38 @@ export const CASES: readonly CaseGroup[] = [
       envelope('attributes', [T, ['A', 'foo='], ['A', 'foo = bar  '], S, R, M, X, E]),
       envelope('bad context', [T, ['A', 'rewrite_context=foo'], S, R, M, X, E]),
       envelope('DSN attributes', [
-        ...[T, ['A', 'ret_flags=1'], ['A', 'envelope_id=foo'], S] as TestRecord[],
-        ...[['A', 'notify_flags=6'], ['A', 'dsn_orig_rcpt=rfc822;x'], R, M, X, E] as TestRecord[],
+        ...([T, ['A', 'ret_flags=1'], ['A', 'envelope_id=foo'], S] as TestRecord[]),
+        ...([['A', 'notify_flags=6'], ['A', 'dsn_orig_rcpt=rfc822;x'], R, M, X, E] as TestRecord[]),
       ]),
       envelope('DSN records', [
-        ...[T, ['<', '2'], ['i', 'eid'], S, ['o', 'rfc822;x'], ['n', '4'], R] as TestRecord[],
-        ...[['n', '99'], ['R', 'e@e.f'], M, X, E] as TestRecord[],
+        ...([T, ['<', '2'], ['i', 'eid'], S, ['o', 'rfc822;x'], ['n', '4'], R] as TestRecord[]),
+        ...([['n', '99'], ['R', 'e@e.f'], M, X, E] as TestRecord[]),
       ]),
       envelope('bad RET', [T, ['A', 'ret_flags=3'], S, R, M, X, E]),
       envelope('attributes among recipients', [T, S, R, ['A', 'x=1'], ['R', 'e@e.f'], M, X, E]),
-      envelope('encoding twice', [T, S, ['A', 'encoding=7bit'], R, M, X, ['A', 'encoding=8bit'], E]),
+      envelope('encoding twice', [
+        T,
+        S,
+        ['A', 'encoding=7bit'],
+        R,
+        M,
+        X,
+        ['A', 'encoding=8bit'],
+        E,
+      ]),
       envelope('extracted records', [
-        ...[T, S, R, M, X, ['r', 'x@y'], ['L', 'a:b'], ['>', 'c@d'], ['A', 'x=1']] as TestRecord[],
-        ...[['n', '2'], ['R', 'z@z.z'], ['A', 'y=1'], E] as TestRecord[],
+        ...([
+          T,
+          S,
+          R,
+          M,
+          X,
+          ['r', 'x@y'],
+          ['L', 'a:b'],
+          ['>', 'c@d'],
+          ['A', 'x=1'],
+        ] as TestRecord[]),
+        ...([['n', '2'], ['R', 'z@z.z'], ['A', 'y=1'], E] as TestRecord[]),
       ]),
       envelope('recipients from headers only', [T, S, M, X, ['A', 'notify_flags=8'], R, E]),
       envelope('sender behind the content', [T, S, R, M, X, S, E]),
@@ -167,21 +187,34 @@ export const CASES: readonly CaseGroup[] = [
         headers: ['Content-Type: message/rfc822'],
         body: ['Subject  : inner', '  more', '', 'x : y'],
       }),
-      simple('stray CR and LF', { headers: ['X: a\rb\nc'], body: ['a\rb', `${long(13)}`, 'c\nd'] }),
+      simple('stray CR and LF', { headers: ['X: a\rb\nc'], body: ['a\rb', long(13), 'c\nd'] }),
       simple('NUL', { headers: ['X: a\0b', ' c\0d'], body: ['a\0b'] }),
       {
         name: 'pieces of lines',
         records: [
-          ...[T, S, R, M, ['N', 'Received: by x'], ['L', 'X: a'], ['L', 'b'], ['N', 'c']] as const,
-          ...[['N', ''], ['L', 'd'], ['L', 'e'], ['N', 'f'], ['L', 'g'], X, E] as const,
+          ...([
+            T,
+            S,
+            R,
+            M,
+            ['N', 'Received: by x'],
+            ['L', 'X: a'],
+            ['L', 'b'],
+            ['N', 'c'],
+          ] as const),
+          ...([['N', ''], ['L', 'd'], ['L', 'e'], ['N', 'f'], ['L', 'g'], X, E] as const),
         ],
       },
       {
         name: 'long lines',
         records: [
-          ...[T, S, R, M, ['N', 'Received: by x'], ['L', `X: ${long(2045)}`]] as const,
-          ...[['N', long(10)], ['N', `Y: ${long(2100)}`], ['N', '']] as const,
-          ...[['N', long(5000)], ['L', long(2048)], ['N', 'z'], X, E] as const,
+          ...([T, S, R, M, ['N', 'Received: by x'], ['L', `X: ${long(2045)}`]] as const),
+          ...([
+            ['N', long(10)],
+            ['N', `Y: ${long(2100)}`],
+            ['N', ''],
+          ] as const),
+          ...([['N', long(5000)], ['L', long(2048)], ['N', 'z'], X, E] as const),
         ],
       },
       { name: 'no body', records: [T, S, R, M, ['N', 'Received: by x'], X, E] },
@@ -193,7 +226,9 @@ export const CASES: readonly CaseGroup[] = [
     settings: { hopcount_limit: '3', header_size_limit: '100' },
     cases: [
       simple('hops', { headers: ['Received: a', 'Received: b'] }),
-      simple('long header', { headers: [`X: ${long(50)}`, ` ${long(40)}`, ` ${long(20)}`, 'Y: z'] }),
+      simple('long header', {
+        headers: [`X: ${long(50)}`, ` ${long(40)}`, ` ${long(20)}`, 'Y: z'],
+      }),
       simple('long line', { headers: [`X: ${long(150)}`, ' z', 'Y: z'] }),
     ],
   },
@@ -273,7 +308,11 @@ export const CASES: readonly CaseGroup[] = [
         headers: ['To: s@x.y', 'Reply-To: s@x.y', 'Resent-Reply-To: s@x.y'],
       }),
       simple('remote', { context: 'remote', recipients: ['can@x.y'], headers: ['To: can@x.y'] }),
-      simple('without the map flag', { flags: 18, recipients: ['can@x.y'], headers: ['To: can@x.y'] }),
+      simple('without the map flag', {
+        flags: 18,
+        recipients: ['can@x.y'],
+        headers: ['To: can@x.y'],
+      }),
     ],
   },
   {
@@ -320,7 +359,9 @@ export const CASES: readonly CaseGroup[] = [
       simple('masquerading', {
         sender: 'u@sub.example.com',
         recipients: ['u@sub.example.com'],
-        headers: ['To: u@sub.example.com, u@a.foo.example.com, root@sub.example.com, u@Example.com'],
+        headers: [
+          'To: u@sub.example.com, u@a.foo.example.com, root@sub.example.com, u@Example.com',
+        ],
       }),
       simple('copies', { recipients: ['d@e.f', 'one@x.y', 'two@x.y'] }),
       simple('copies of extracted', { recipients: [], extracted: [['R', 'd@e.f']] }),

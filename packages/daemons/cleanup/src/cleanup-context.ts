@@ -18,6 +18,8 @@ export interface CleanupContext {
   readonly virtualAliases: VirtualAliases | undefined
   readonly bccMaps: BccMaps | undefined
   readonly checkTables: CheckTables | undefined
+  /** The name of a table that was replaced on disk: this process must end. */
+  readonly staleTable: () => string | undefined
   readonly bounces: BounceClient
   readonly notifier: QueueNotifier
 }

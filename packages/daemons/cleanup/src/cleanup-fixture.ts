@@ -33,8 +33,17 @@ export interface Submission {
   readonly records: readonly TestRecord[]
 }
 
+/** What the neighbours were asked. */
+export interface Calls {
+  readonly bounced: { readonly path: string; readonly request: BounceRequest }[]
+  wakeUps: number
+}
+
 /** myorigin and mydomain are example.test, as trivial-rewrite(8) would complete addresses there. */
-export async function playTrivialRewrite(rule: 'local' | 'remote', address: string): Promise<string> {
+export async function playTrivialRewrite(
+  rule: 'local' | 'remote',
+  address: string,
+): Promise<string> {
   const suffix = rule === 'local' ? 'example.test' : 'domain.invalid'
   let internal = unquoteAddress(address.replace(/^@[^:]*:/, ''))
   if (!internal.includes('@')) {
@@ -52,50 +61,53 @@ export async function playTrivialRewrite(rule: 'local' | 'remote', address: stri
 
 export class CleanupFixture {
   readonly context: CleanupContext
-  readonly bounced: BounceRequest[] = []
-  /** Times that qmgr(8) was woken. */
-  wakeUps = 0
+  calls: Calls = { bounced: [], wakeUps: 0 }
   readonly #directory: string
   readonly #before: string
 
-  private constructor(context: (own: CleanupFixture) => CleanupContext) {
-    this.#before = process.cwd()
-    this.#directory = mkdtempSync(join(tmpdir(), 'ph-cleanup-'))
-    for (const name of ['incoming', 'hold', 'bounce', 'defer', 'trace']) {
-      mkdirSync(join(this.#directory, name))
-    }
-    process.chdir(this.#directory)
-    this.context = context(this)
+  private constructor(directory: string, before: string, context: CleanupContext) {
+    this.#directory = directory
+    this.#before = before
+    this.context = context
   }
 
   /** The queue directory becomes the working directory until close(). */
-  static open(
+  static async open(
     settings: Readonly<Record<string, string>> = {},
     neighbours: Partial<Neighbours> = {},
-  ): CleanupFixture {
+  ): Promise<CleanupFixture> {
+    const before = process.cwd()
+    const directory = mkdtempSync(join(tmpdir(), 'ph-cleanup-'))
+    for (const name of ['incoming', 'hold', 'bounce', 'defer', 'trace']) {
+      mkdirSync(join(directory, name))
+    }
+    process.chdir(directory)
     const config = MainConfig.of({
       myhostname: 'mx.example.test',
       mydomain: 'example.test',
       myorigin: 'example.test',
       mydestination: 'example.test, localhost',
+      inet_interfaces: '127.0.0.1',
       smtputf8_enable: 'yes',
       recipient_delimiter: '+',
       ...settings,
     })
-    return new CleanupFixture((own) =>
-      createContext(config, QueueLayout.fromConfig(config), {
-        rewriteClient: { rewrite: playTrivialRewrite },
-        sendBounce: async (_path, request) => {
-          own.bounced.push(request)
-          return Promise.resolve(0)
-        },
-        wakeQmgr: async () => {
-          own.wakeUps++
-          return Promise.resolve()
-        },
-        ...neighbours,
-      }),
-    )
+    const calls: Calls = { bounced: [], wakeUps: 0 }
+    const context = await createContext(config, QueueLayout.fromConfig(config), {
+      rewriteClient: { rewrite: playTrivialRewrite },
+      sendBounce: async (path, request) => {
+        calls.bounced.push({ path, request })
+        return Promise.resolve(0)
+      },
+      wakeQmgr: async () => {
+        calls.wakeUps++
+        return Promise.resolve()
+      },
+      ...neighbours,
+    })
+    const fixture = new CleanupFixture(directory, before, context)
+    fixture.calls = calls
+    return fixture
   }
 
   close(): void {
@@ -141,7 +153,7 @@ export class CleanupFixture {
 
 function splitRecords(octets: string): TestRecord[] {
   const records: TestRecord[] = []
-  for (let at = 0; at < octets.length; ) {
+  for (let at = 0; at < octets.length;) {
     const record = parseRecord(octets, at)
     if (record === undefined) throw new Error('Cannot read queue file: it ends inside a record')
     records.push([record.type, record.payload])

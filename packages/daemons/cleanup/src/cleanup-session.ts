@@ -11,6 +11,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { log } from '@posthorn/log/log'
+import { errorReason } from '@posthorn/native/system-error'
 import { RecordError } from '@posthorn/queue/queue-error'
 import { QueueFileWriter } from '@posthorn/queue/queue-file-writer'
 import { RECORD } from '@posthorn/queue/record'
@@ -90,9 +91,19 @@ async function readMessage(
       message.fail('size')
     } else if (result === 'end') return true
     else if (result === 'more') {
-      await message.writer.drain()
+      await drain(message)
       if (!(await input.more())) return false
     } else if (result !== 'again') stage = result
+  }
+}
+
+/** Lets a large message go to the disk, which may be full. */
+async function drain(message: Message): Promise<void> {
+  try {
+    await message.writer.drain()
+  } catch (error) {
+    log.warning(`${message.id}: write queue file: ${errorReason(error)}`)
+    message.fail('write')
   }
 }
 

@@ -26,7 +26,7 @@ const expected = new Map(
 
 for (const { title, settings, cases } of CASES) {
   t.test(`cleanup(8) and Postfix agree: ${title}`, async (t) => {
-    const fixture = CleanupFixture.open(settings)
+    const fixture = await CleanupFixture.open(settings)
     const log = captureLog()
     try {
       let report = ''
@@ -41,7 +41,7 @@ for (const { title, settings, cases } of CASES) {
   })
 
   t.test(`cleanup(8) does not care how records arrive: ${title}`, async (t) => {
-    const fixture = CleanupFixture.open(settings)
+    const fixture = await CleanupFixture.open(settings)
     const log = captureLog()
     try {
       for (const { name, flags, records } of cases) {

@@ -8,6 +8,7 @@
  */
 import type { FlowControl } from '@posthorn/daemon/flow-control'
 import { log } from '@posthorn/log/log'
+import { errorReason } from '@posthorn/native/system-error'
 import { MODE_READY } from '@posthorn/queue/queue-mode'
 import type { SubmissionResult } from '@posthorn/wire/cleanup-protocol'
 import type { CleanupContext } from './cleanup-context.ts'
@@ -38,8 +39,7 @@ export async function commitMessage(
     }
     await writer.finish(MODE_READY)
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error)
-    log.warning(`${message.id}: write queue file: ${text}`)
+    log.warning(`${message.id}: write queue file: ${errorReason(error)}`)
     message.fail('write')
     writer.remove()
     return { status: message.status, reason: '' }

@@ -28,14 +28,14 @@ export interface Neighbours {
   readonly wakeQmgr: (path: string) => Promise<void>
 }
 
-export function createContext(
+export async function createContext(
   config: MainConfig,
   layout: QueueLayout,
   neighbours: Neighbours,
-): CleanupContext {
+): Promise<CleanupContext> {
   const settings = readSettings(config)
   const rewriter = new AddressRewriter(neighbours.rewriteClient)
-  const maps = openMaps(config, rewriter)
+  const maps = await openMaps(config, rewriter)
   const { senderBcc, recipientBcc, virtualAlias } = maps
   const hasBccMaps = senderBcc !== undefined || recipientBcc !== undefined
   return {
@@ -49,23 +49,18 @@ export function createContext(
       virtualAlias === undefined ? undefined : new VirtualAliases(virtualAlias, settings),
     bccMaps: hasBccMaps ? new BccMaps({ sender: senderBcc, recipient: recipientBcc }) : undefined,
     checkTables: maps.checks,
+    staleTable: maps.staleTable,
     bounces: new BounceClient(neighbours.sendBounce, {
       bounce: `private/${config.text('bounce_service_name')}`,
       trace: `private/${config.text('trace_service_name')}`,
     }),
-    notifier: new QueueNotifier(
-      `public/${config.text('queue_service_name')}`,
-      neighbours.wakeQmgr,
-    ),
+    notifier: new QueueNotifier(`public/${config.text('queue_service_name')}`, neighbours.wakeQmgr),
   }
 }
 
 function canonicalMaps(settings: Settings, maps: CleanupMaps): CanonicalMaps | undefined {
   const classed: ClassedMap[] = []
-  const add = (
-    map: ClassedMap['map'] | undefined,
-    classes: ReadonlySet<MappingClass>,
-  ): void => {
+  const add = (map: ClassedMap['map'] | undefined, classes: ReadonlySet<MappingClass>): void => {
     if (map !== undefined) classed.push({ map, classes })
   }
   add(maps.senderCanonical, onlyKind(settings.senderCanonicalClasses, 'sender'))

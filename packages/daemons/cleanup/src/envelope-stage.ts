@@ -210,7 +210,8 @@ export class EnvelopeStage implements Stage {
   #verp(payload: string): void {
     const message = this.#message
     const { verpFilter } = this.#context.settings
-    const isGood = payload.length === 2 && [...payload].every((char) => verpFilter.includes(char))
+    const isGood =
+      payload.length === 2 && Array.from(payload).every((char) => verpFilter.includes(char))
     if (message.sender === undefined || message.sender === '') {
       this.#warn('ignoring VERP request for null sender')
     } else if (!isGood) {

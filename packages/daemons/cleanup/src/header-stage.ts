@@ -50,6 +50,10 @@ export class HeaderStage implements Stage {
     while (input.next()) {
       const { type } = input
       if (type === RECORD.part) {
+        if (this.#pieces === '' && !this.#beginsHeader(input.payload())) {
+          input.back()
+          return this.#endOfHeaders(false)
+        }
         this.#addPiece(input.payload())
         continue
       }
@@ -77,9 +81,17 @@ export class HeaderStage implements Stage {
       if (this.#message.isBroken) return 'again'
       if (this.#text !== '') this.#add(line, octets)
       else if (isHeaderStart(line)) this.#begin(line, octets)
-      else return this.#endOfHeaders(whole)
+      else {
+        if (whole !== '') input.back()
+        return this.#endOfHeaders(whole === '')
+      }
     }
     return 'more'
+  }
+
+  /** What a long line is, its first piece says; of text nothing may be cut. */
+  #beginsHeader(piece: string): boolean {
+    return isHeaderStart(piece) || (this.#text !== '' && isContinuation(piece))
   }
 
   get #lineLimit(): number {

@@ -7,7 +7,11 @@
  *
  * Source: Postfix 3.7 cleanup(8), header_checks(5).
  */
-import { ContentChecks, type CheckOutcome, type CheckTables } from '@posthorn/message/content-checks'
+import {
+  ContentChecks,
+  type CheckOutcome,
+  type CheckTables,
+} from '@posthorn/message/content-checks'
 import { isHeaderStart } from '@posthorn/message/header-line'
 import type { HeaderSection } from '@posthorn/message/mime-scanner'
 import { CLEANUP_FLAGS } from '@posthorn/wire/cleanup-protocol'

@@ -21,14 +21,18 @@ runService({
   program: 'cleanup',
   kind: 'single',
   requires: ['unlimited'],
-  beforeJail: (service) => {
-    context = openContext(service)
+  beforeJail: async (service) => {
+    context = await openContext(service)
   },
   start: (service) => {
     const opened = context
     if (opened === undefined) throw new Error('Cannot start: tables were not opened')
     return {
-      serve: async (stream) => serveCleanup(stream, opened, service.flowControl),
+      serve: async (stream) => {
+        await serveCleanup(stream, opened, service.flowControl)
+        const stale = opened.staleTable()
+        if (stale !== undefined) service.exitWhenIdle(`table ${stale} has changed -- restarting`)
+      },
     }
   },
 })

@@ -62,7 +62,8 @@ export class Message {
 
   dataOffset = 0
   dataSize = 0
-  encoding: '7bit' | '8bit' | string = ''
+  /** `7bit` or `8bit`, as the client or a header says; empty = nobody does. */
+  encoding = ''
   /** Results of header and body checks. */
   filter: string | undefined
   redirect: string | undefined

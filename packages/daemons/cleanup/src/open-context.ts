@@ -9,7 +9,7 @@ import { qmgrTrigger, trigger } from '@posthorn/wire/trigger'
 import type { CleanupContext } from './cleanup-context.ts'
 import { createContext } from './create-context.ts'
 
-export function openContext(service: ServiceContext): CleanupContext {
+export async function openContext(service: ServiceContext): Promise<CleanupContext> {
   const { config } = service
   const timeoutMs = config.seconds('ipc_timeout') * 1000
   const triggerTimeoutMs = config.seconds('trigger_timeout') * 1000

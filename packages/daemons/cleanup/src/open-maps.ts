@@ -6,10 +6,13 @@
  *
  * Source: Postfix 3.7 canonical(5), virtual(5), ADDRESS_REWRITING_README.
  */
+import { lookup } from 'node:dns/promises'
 import { addressOfLiteral } from '@posthorn/address/hostname'
+import { canonicalAddress, findOwnAddresses } from '@posthorn/address/own-addresses'
 import { foldCase } from '@posthorn/address/split-address'
 import type { MainConfig } from '@posthorn/config/main-config'
 import type { CheckTable, CheckTables } from '@posthorn/message/content-checks'
+import type { LookupTable } from '@posthorn/tables/lookup-table'
 import { MapList, type AddressRules } from '@posthorn/tables/map-list'
 import { DomainList, StringList } from '@posthorn/tables/match-list'
 import type { AddressMap } from './address-map.ts'
@@ -18,22 +21,30 @@ import type { CleanupMaps } from './cleanup-maps.ts'
 import { CopyMap, ResultListMap } from './table-maps.ts'
 
 /** @throws {ConfigError} a parameter holds something that is no table */
-export function openMaps(config: MainConfig, rewriter: AddressRewriter): CleanupMaps {
+export async function openMaps(
+  config: MainConfig,
+  rewriter: AddressRewriter,
+): Promise<CleanupMaps> {
   const context = { config }
-  const rules = addressRules(config)
+  const tables: LookupTable[] = []
   const open = (name: MapParameter): MapList | undefined => {
     const list = MapList.open(name, config.text(name), context)
+    tables.push(...list.tables)
     return list.isEmpty ? undefined : list
   }
+  const lists = {
+    canonical: open('canonical_maps'),
+    senderCanonical: open('sender_canonical_maps'),
+    recipientCanonical: open('recipient_canonical_maps'),
+    virtualAlias: open('virtual_alias_maps'),
+    senderBcc: open('sender_bcc_maps'),
+    recipientBcc: open('recipient_bcc_maps'),
+  }
+  const rules = await addressRules(config)
   const propagates = config.list('propagate_unmatched_extensions')
-  const results = (name: MapParameter, kind: string): AddressMap | undefined => {
-    const list = open(name)
+  const results = (list: MapList | undefined, kind: string): AddressMap | undefined => {
     const keepsExtension = propagates.includes(kind)
     return list && new ResultListMap(list, { rules, rewriter, keepsExtension })
-  }
-  const copies = (name: MapParameter): AddressMap | undefined => {
-    const list = open(name)
-    return list && new CopyMap(list, rules)
   }
   const exceptions = StringList.open(
     'masquerade_exceptions',
@@ -41,14 +52,15 @@ export function openMaps(config: MainConfig, rewriter: AddressRewriter): Cleanup
     context,
   )
   return {
-    canonical: results('canonical_maps', 'canonical'),
-    senderCanonical: results('sender_canonical_maps', 'canonical'),
-    recipientCanonical: results('recipient_canonical_maps', 'canonical'),
-    virtualAlias: results('virtual_alias_maps', 'virtual'),
-    senderBcc: copies('sender_bcc_maps'),
-    recipientBcc: copies('recipient_bcc_maps'),
+    canonical: results(lists.canonical, 'canonical'),
+    senderCanonical: results(lists.senderCanonical, 'canonical'),
+    recipientCanonical: results(lists.recipientCanonical, 'canonical'),
+    virtualAlias: results(lists.virtualAlias, 'virtual'),
+    senderBcc: lists.senderBcc && new CopyMap(lists.senderBcc, rules),
+    recipientBcc: lists.recipientBcc && new CopyMap(lists.recipientBcc, rules),
     checks: openChecks(open),
     masqueradeExceptions: exceptions.isEmpty ? undefined : exceptions,
+    staleTable: () => tables.find((table) => table.isStale === true)?.name,
   }
 }
 
@@ -74,7 +86,12 @@ function openChecks(open: (name: MapParameter) => CheckTable | undefined): Check
   return Object.values(tables).every((table) => table === undefined) ? undefined : tables
 }
 
-function addressRules(config: MainConfig): AddressRules {
+async function addressRules(config: MainConfig): Promise<AddressRules> {
+  const own = await findOwnAddresses(
+    config.list('inet_interfaces'),
+    config.list('proxy_interfaces'),
+    hostAddresses,
+  )
   const origin = foldCase(config.text('myorigin'))
   const destinations = DomainList.open('mydestination', config.text('mydestination'), { config })
   return {
@@ -83,8 +100,16 @@ function addressRules(config: MainConfig): AddressRules {
       isOwnerRequestSpecial: config.boolean('owner_request_special'),
       doubleBounce: config.text('double_bounce_sender'),
     },
-    isLocalDomain: (domain) =>
-      foldCase(domain) === origin ||
-      (addressOfLiteral(domain) === undefined && destinations.matches(domain)),
+    isLocalDomain: (domain): boolean | Promise<boolean> => {
+      if (foldCase(domain) === origin) return true
+      const literal = addressOfLiteral(domain)
+      if (literal !== undefined) return own.all.has(canonicalAddress(literal))
+      return destinations.matches(domain)
+    },
   }
+}
+
+async function hostAddresses(name: string): Promise<string[]> {
+  const found = await lookup(name, { all: true }).catch(() => [])
+  return found.map(({ address }) => address)
 }

@@ -14,7 +14,7 @@ import {
   isValidUtf8Hostname,
 } from '@posthorn/address/hostname'
 import { quoteLocalPart } from '@posthorn/address/quote-address'
-import { splitAddress } from '@posthorn/address/split-address'
+import { splitAddress, type SplitAddress } from '@posthorn/address/split-address'
 import type { MainConfig } from '@posthorn/config/main-config'
 import type { MaybePromise } from '@posthorn/tables/lookup-table'
 import { TableUnavailableError } from '@posthorn/tables/table-error'
@@ -109,7 +109,7 @@ export class AddressResolver {
 
   /** Follows routing in local parts of our own domains until somebody else's domain, or a plain name, is left. */
   async #interpret(address: string): Promise<Destination> {
-    let { local, domain }: Partial<Destination> & { local: string } = splitAddress(address)
+    let { local, domain }: SplitAddress = splitAddress(address)
     for (;;) {
       if (domain !== undefined) domain = withoutFinalDot(tidyDomain(domain))
       if (domain === '' && this.#resolvesNullDomain) domain = this.#myHostname

@@ -85,7 +85,7 @@ export async function openSites(config: MainConfig): Promise<Sites> {
   const listed = (domain: string, at: number): MaybePromise<AddressClass> => {
     const candidate = lists[at]
     if (candidate === undefined) return 'default'
-    return andThen(candidate.list.matches(domain), (matches) =>
+    return andThen(candidate.list.matches(domain), (matches): MaybePromise<AddressClass> =>
       matches ? candidate.name : listed(domain, at + 1),
     )
   }
@@ -93,6 +93,8 @@ export async function openSites(config: MainConfig): Promise<Sites> {
   const ifLocal = (domain: string): MaybePromise<AddressClass> =>
     mayConflict ? warnIfAlso(domain) : 'local'
   const classOf = (domain: string): MaybePromise<AddressClass> =>
-    andThen(isLocal(domain), (local) => (local ? ifLocal(domain) : listed(domain, 0)))
+    andThen(isLocal(domain), (local): MaybePromise<AddressClass> =>
+      local ? ifLocal(domain) : listed(domain, 0),
+    )
   return { isLocal, classOf }
 }

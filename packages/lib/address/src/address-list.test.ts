@@ -29,7 +29,23 @@ t.test('parseAddressList() and formatAddressList() agree with address-list.ref',
 })
 
 t.test('parseAddressList() loses no address that formatAddressList() wrote', (t) => {
-  const word = fc.constantFrom('a', '"b c"', 'd.e', '(f)', '<', '>', ',', ':', ';', '@', '.', ' ', '[', '\\', '"')
+  const word = fc.constantFrom(
+    'a',
+    '"b c"',
+    'd.e',
+    '(f)',
+    '<',
+    '>',
+    ',',
+    ':',
+    ';',
+    '@',
+    '.',
+    ' ',
+    '[',
+    '\\',
+    '"',
+  )
   const stable = fc.property(fc.array(word, { maxLength: 30 }), (words) => {
     const once = formatAddressList(parseAddressList(words.join(''))).join(' ')
     return typeof formatAddressList(parseAddressList(once)).join(' ') === 'string'

@@ -226,7 +226,8 @@ function mayPrecedeAddress(last: AddressNode | undefined): boolean {
 function needsBlank(last: AddressNode | undefined, next: AddressNode): boolean {
   if (last === undefined) return false
   if (last.kind === 'mark' && last.text === ':') return true
-  if (next.kind === 'comment') return !(last.kind === 'mark' && (last.text === '>' || last.text === '<'))
+  if (next.kind === 'comment')
+    return !(last.kind === 'mark' && (last.text === '>' || last.text === '<'))
   if (next.kind === 'mark') return next.text === '<'
   return next.kind === 'word' && (last.kind === 'word' || last.kind === 'comment')
 }

@@ -26,7 +26,15 @@ t.test('isValidAddressLiteral()', (t) => {
   for (const text of ['[127.0.0.1]', '[IPv6:::1]', '[ipv6:2001:db8::1]']) {
     t.ok(isValidAddressLiteral(text), text)
   }
-  const bad = ['127.0.0.1', '[127.0.0]', '[::1]', '[IPv6:127.0.0.1]', '[]', '[0.1.2.3]', '[IPv6:fe80::1%lo]']
+  const bad = [
+    '127.0.0.1',
+    '[127.0.0]',
+    '[::1]',
+    '[IPv6:127.0.0.1]',
+    '[]',
+    '[0.1.2.3]',
+    '[IPv6:fe80::1%lo]',
+  ]
   for (const text of bad) t.notOk(isValidAddressLiteral(text), text)
   t.equal(addressOfLiteral('[IPv6:::1]'), '::1')
   t.ok(isValidIpAddress('10.0.0.1') && isValidIpAddress('::1') && !isValidIpAddress('10.0.0'))

@@ -1,6 +1,12 @@
 /** split-address.test - local parts, domains, extensions, letter case */
 import t from 'tap'
-import { foldCase, foldCaseUtf8, foldDomain, splitAddress, splitExtension } from './split-address.ts'
+import {
+  foldCase,
+  foldCaseUtf8,
+  foldDomain,
+  splitAddress,
+  splitExtension,
+} from './split-address.ts'
 
 t.test('splitAddress() splits at the last @', (t) => {
   t.strictSame(splitAddress('user'), { local: 'user', domain: undefined })

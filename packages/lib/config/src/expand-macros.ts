@@ -120,11 +120,14 @@ class Expansion {
     let at = operatorAt + operator.length
     const suffix = /^[^\s{]*/.exec(text.slice(at))?.[0] ?? ''
     if (suffix !== '' && suffix !== 'level') {
-      throw expected('bad operator suffix at: ', text, operatorAt, at, at)
+      throw new MacroError(`bad operator suffix at: "...${operator}>>>${suffix}"`)
     }
     at += suffix.length
     const rightAt = skipSpace(text, at)
-    if (text[rightAt] !== '{') throw expected('"{expression}" expected at: ', text, start, at, at)
+    if (text[rightAt] !== '{') {
+      const before = `{${left.text}} ${operator}${suffix}`
+      throw new MacroError(`"{expression}" expected at: "...${before}>>>${text.slice(at)}"`)
+    }
     const right = payload(text, rightAt)
     const tail = skipSpace(text, right.end)
     if (tail < text.length && text[tail] !== '?' && text[tail] !== ':') {

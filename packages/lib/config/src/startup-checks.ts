@@ -1,8 +1,8 @@
 /**
  * startup-checks - what every program demands of main.cf before it does anything
  *
- * In Postfix's order and words; the first fault ends the program. A rootless instance (mail_owner is the
- * unprivileged user who runs it) is not asked about users and groups: it changes to none of them.
+ * In Postfix's order and words; the first fault ends the program. A rootless instance (mail_owner is the user who
+ * runs it) is not asked about users and groups: it changes to none of them.
  * Source: Postfix 3.7 postconf(5), and the program itself.
  */
 import { findGroup, findUser, findUserById } from '@posthorn/native/user'

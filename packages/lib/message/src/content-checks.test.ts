@@ -17,12 +17,27 @@ function table(name: string): CheckTable & { asked: string[] } {
 }
 
 t.test('parseCheckAction()', (t) => {
-  t.strictSame(parseCheckAction('Reject 5.7.1 no way', 'header_checks'), { kind: 'reject', text: '5.7.1 no way' })
+  t.strictSame(parseCheckAction('Reject 5.7.1 no way', 'header_checks'), {
+    kind: 'reject',
+    text: '5.7.1 no way',
+  })
   t.strictSame(parseCheckAction('OK', 'header_checks'), { kind: 'dunno' })
   t.strictSame(parseCheckAction('IGNORE really', 'header_checks'), { kind: 'ignore' })
-  t.strictSame(parseCheckAction('FILTER scan:[::1]:25', 'header_checks'), { kind: 'filter', text: 'scan:[::1]:25' })
+  t.strictSame(parseCheckAction('FILTER scan:[::1]:25', 'header_checks'), {
+    kind: 'filter',
+    text: 'scan:[::1]:25',
+  })
   t.strictSame(parseCheckAction('BCC a@b', 'header_checks'), { kind: 'bcc', text: 'a@b' })
-  for (const value of ['', 'NONSENSE', 'FILTER x', 'FILTER', 'REDIRECT x', 'BCC', 'PREPEND', 'REPLACE ']) {
+  for (const value of [
+    '',
+    'NONSENSE',
+    'FILTER x',
+    'FILTER',
+    'REDIRECT x',
+    'BCC',
+    'PREPEND',
+    'REPLACE ',
+  ]) {
     t.equal(parseCheckAction(value, 'header_checks').kind, 'invalid', value)
   }
   t.end()
@@ -49,7 +64,12 @@ t.test('ContentChecks asks the table of the section', async (t) => {
   checks.beginSegment()
   t.match(await checks.body('again'), { text: 'body' })
   t.ok(checks.hasHeaderChecks && checks.hasBodyChecks)
-  const none = { header: undefined, mimeHeader: undefined, nestedHeader: undefined, body: undefined }
+  const none = {
+    header: undefined,
+    mimeHeader: undefined,
+    nestedHeader: undefined,
+    body: undefined,
+  }
   const off = new ContentChecks(none, 10)
   t.notOk(off.hasHeaderChecks || off.hasBodyChecks)
   t.match(await off.header('primary', 'Subject: x'), { kind: 'dunno' })

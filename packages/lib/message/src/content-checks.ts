@@ -77,11 +77,7 @@ export class ContentChecks {
   }
 }
 
-async function ask(
-  table: CheckTable | undefined,
-  map: string,
-  key: string,
-): Promise<CheckOutcome> {
+async function ask(table: CheckTable | undefined, map: string, key: string): Promise<CheckOutcome> {
   if (table === undefined || key === '') return DUNNO
   const result = await table.find(key)
   switch (result.kind) {

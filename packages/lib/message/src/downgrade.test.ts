@@ -63,7 +63,10 @@ t.test('encodeQuotedPrintable() survives decoding', (t) => {
       .join('')
       .replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
   const octet = fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code))
-  const line = fc.string({ unit: fc.oneof(octet, fc.constantFrom('=', ' ', '.', 'F')), maxLength: 300 })
+  const line = fc.string({
+    unit: fc.oneof(octet, fc.constantFrom('=', ' ', '.', 'F')),
+    maxLength: 300,
+  })
   const survives = fc.property(line, (text) => {
     const lines = encodeQuotedPrintable(text)
     const isClean = lines.every((part) => part.length <= 76 && /^[\t\x20-\x7e]*$/.test(part))

@@ -71,7 +71,8 @@ export class Downgrade {
   #endHeaders(): string[] {
     const lines = this.#takeHeader()
     const { type } = this.#scanner.type
-    const isComposite = this.#scanner.section === 'nested' || type === 'multipart' || type === 'message'
+    const isComposite =
+      this.#scanner.section === 'nested' || type === 'multipart' || type === 'message'
     this.#isConverting = this.#hadEncoding && !isComposite
     if (this.#hadEncoding) {
       const encoding = isComposite ? '7bit' : 'quoted-printable'

@@ -68,7 +68,6 @@ const classes = new Map<string, HeaderClass>([
   ['to', destination],
 ])
 
-
 /** @param name in lower case; undefined for a header that nobody acts upon */
 export function findHeaderClass(name: string): HeaderClass | undefined {
   return classes.get(name)

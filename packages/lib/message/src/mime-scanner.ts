@@ -105,8 +105,7 @@ export class MimeScanner {
       }
       this.#endHeaders()
       if (text === '') return 'separator'
-      // A missing blank line: for a nested message the text belongs to its body.
-      if (this.#section !== undefined) this.#section = undefined
+      this.#section = undefined // a missing blank line: also the text of a nested message is body
     }
     return text.startsWith('--') && this.#open.length > 0 ? this.#boundaryOrBody(text) : 'body'
   }

@@ -22,7 +22,8 @@ export const MESSAGE_RFC822: ContentType = {
 
 export type Encoding = '7bit' | '8bit' | 'binary' | 'quoted-printable' | 'base64' | 'other'
 
-const start = /^[ \t\n]*([!-'*+\-.0-9A-Z^_`a-z{|}~]+)[ \t\n]*\/[ \t\n]*([!-'*+\-.0-9A-Z^_`a-z{|}~]+)/
+const start =
+  /^[ \t\n]*([!-'*+\-.0-9A-Z^_`a-z{|}~]+)[ \t\n]*\/[ \t\n]*([!-'*+\-.0-9A-Z^_`a-z{|}~]+)/
 
 /** @param value of a Content-Type header, physical lines separated by `\n` */
 export function parseContentType(value: string): ContentType {

@@ -12,8 +12,9 @@ const HEADER = 2048
 /** Calls `visit` for every entry, in the order of the file. @throws {DatabaseFormatError} */
 export function readCdb(file: Buffer, visit: EntryVisitor): void {
   if (file.length < HEADER) throw new DatabaseFormatError('file too short')
-  let end = file.length
-  for (let at = 0; at < HEADER; at += 8) end = Math.min(end, file.readUInt32LE(at))
+  let end = file.readUInt32LE(0)
+  for (let at = 8; at < HEADER; at += 8) end = Math.min(end, file.readUInt32LE(at))
+  if (end > file.length) throw new DatabaseFormatError('file too short')
   let at = HEADER
   while (at + 8 <= end) {
     const key = at + 8

@@ -46,7 +46,11 @@ export class TableConnection {
     try {
       const stream = isKept && this.#stream ? this.#stream : await this.#connect()
       stream.write(request)
-      return await read(stream)
+      const reply = await read(stream)
+      stream.watchHangup(() => {
+        if (this.#stream === stream) this.drop()
+      })
+      return reply
     } catch (error) {
       this.drop()
       if (!isKept) throw error
