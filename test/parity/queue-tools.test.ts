@@ -41,6 +41,9 @@ async function toolConfigurations(instance: Instance): Promise<Record<System, st
           `maillog_file = ${join(instance.directory, `${system}.log`)}`,
         ),
     )
+    // postsuper logs as the queue's owner, who may not create a file there
+    await writeFile(join(instance.directory, `${system}.log`), '')
+    await chmod(join(instance.directory, `${system}.log`), 0o666)
     found[system] = directory
   }
   return found as Record<System, string>
@@ -111,8 +114,10 @@ for (const writer of ['posthorn', 'postfix'] as const) {
           input,
         },
       )
-      // The name in front of a message and its process number are the writer's own.
-      const text = result.all.replace(/^post[a-z]+(\/post[a-z]+)?: /gm, '')
+      // What stands in front of a message (path or tag), and talk about network interfaces, is the writer's own.
+      const text = result.all
+        .replace(/^(\S*\/)?post[a-z]+(\/post[a-z]+)?: /gm, '')
+        .replace(/^(name_mask|inet_addr_local): .*\n/gm, '')
       return `exit ${result.exitCode}\n${text}`
     }
     const same = async (name: string, args: readonly string[], input = ''): Promise<void> => {

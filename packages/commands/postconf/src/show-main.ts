@@ -32,7 +32,7 @@ export function showMain(
       warn(`${name}: unknown parameter`)
       continue
     }
-    if (request.show === 'settings' && !isShownAsSet(catalog, name)) continue
+    if (request.show === 'settings' && !isShownAsSet(request, catalog, name)) continue
     const value = valueOf(request, catalog, name)
     output += formatSetting(name, value, request)
   }
@@ -40,10 +40,18 @@ export function showMain(
 }
 
 /** config_directory counts only when the user chose one. */
-function isShownAsSet({ config }: ParameterCatalog, name: string): boolean {
+function isShownAsSet(
+  request: PostconfRequest,
+  { config }: ParameterCatalog,
+  name: string,
+): boolean {
   if (findReadOnly(name)) return false
   if (name !== 'config_directory') return config.isSet(name)
-  return config.lineOf(name) !== undefined || process.env['MAIL_CONFIG'] !== undefined
+  return (
+    config.lineOf(name) !== undefined ||
+    request.directory !== undefined ||
+    process.env['MAIL_CONFIG'] !== undefined
+  )
 }
 
 function findReadOnly(name: string): boolean {

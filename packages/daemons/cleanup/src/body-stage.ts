@@ -8,12 +8,14 @@
  *
  * Text that ends without a line end gets one.
  *
+ * Limits: header_size_limit octets of a part's header, the rest is cut; body text is never cut.
  * Source: Postfix 3.7 cleanup(8), body_checks(5).
  */
 import { normalizeHeaderName } from '@posthorn/message/header-line'
 import type { HeaderSection, MimeScanner } from '@posthorn/message/mime-scanner'
 import { encodeRecord, RECORD } from '@posthorn/queue/record'
 import type { CleanupContext } from './cleanup-context.ts'
+import { cutHeader } from './cut-header.ts'
 import { encodeHeader, encodeLine } from './encode-line.ts'
 import type { Inspector } from './inspector.ts'
 import type { LineFilter } from './line-filter.ts'
@@ -111,7 +113,7 @@ export class BodyStage implements Stage {
       this.#section = mime.section
       this.#parts.rules.structure(mime)
       if (kind === 'continuation') {
-        this.#header += `\n${line}`
+        this.#addToHeader(`\n${line}`)
         return undefined
       }
       const ended = wasHeader === '' ? undefined : this.#endHeader(section)
@@ -124,10 +126,14 @@ export class BodyStage implements Stage {
         return ended.then(async () => (await this.#text(line, type, octets)) ?? 'again')
       }
     } else if (this.#header !== '') {
-      this.#header += line // the rest of a long header line
+      this.#addToHeader(line) // the rest of a long header line
       return undefined
     }
     return this.#text(line, type, octets)
+  }
+
+  #addToHeader(text: string): void {
+    if (this.#header.length <= this.#context.settings.headerSizeLimit) this.#header += text
   }
 
   #text(line: string, type: string, octets: string | undefined): Promise<StepResult> | undefined {
@@ -151,7 +157,8 @@ export class BodyStage implements Stage {
 
   /** The header of a part, or of an attached message. */
   #endHeader(section: HeaderSection | undefined): Promise<StepResult> | undefined {
-    const text = normalizeHeaderName(this.#header)
+    const cut = cutHeader(this.#header, this.#context.settings.headerSizeLimit)
+    const text = normalizeHeaderName(cut)
     const { inspector } = this.#parts
     this.#header = ''
     if (inspector?.wantsHeaders !== true) {

@@ -14,6 +14,7 @@ import { isContinuation, isHeaderStart, normalizeHeaderName } from '@posthorn/me
 import { encodeRecord, RECORD } from '@posthorn/queue/record'
 import { BodyStage } from './body-stage.ts'
 import type { CleanupContext } from './cleanup-context.ts'
+import { cutHeader } from './cut-header.ts'
 import type { HeaderEditor } from './header-editor.ts'
 import type { LineFilter } from './line-filter.ts'
 import type { Message } from './message.ts'
@@ -50,11 +51,9 @@ export class HeaderStage implements Stage {
     while (input.next()) {
       const { type } = input
       if (type === RECORD.part) {
-        if (this.#pieces === '' && !this.#beginsHeader(input.payload())) {
-          input.back()
-          return this.#endOfHeaders(false)
-        }
-        this.#addPiece(input.payload())
+        const piece = input.payload()
+        if (this.#pieces === '' && !this.#belongsToHeader(piece)) return this.#longText(input)
+        this.#addPiece(piece)
         continue
       }
       const isLine = type === RECORD.line
@@ -81,17 +80,22 @@ export class HeaderStage implements Stage {
       if (this.#message.isBroken) return 'again'
       if (this.#text !== '') this.#add(line, octets)
       else if (isHeaderStart(line)) this.#begin(line, octets)
-      else {
-        if (whole !== '') input.back()
-        return this.#endOfHeaders(whole === '')
-      }
+      else return this.#endOfHeaders(whole)
     }
     return 'more'
   }
 
-  /** What a long line is, its first piece says; of text nothing may be cut. */
-  #beginsHeader(piece: string): boolean {
+  /** What a long line is, its first piece says. */
+  #belongsToHeader(piece: string): boolean {
     return isHeaderStart(piece) || (this.#text !== '' && isContinuation(piece))
+  }
+
+  /** A long line that is no header goes to the body piece by piece: of text nothing is cut. */
+  #longText(input: RecordInput): StepResult | Promise<StepResult> {
+    input.back()
+    if (this.#text === '') return this.#endOfHeaders('')
+    const waiting = this.#finishHeader()
+    return waiting === undefined ? 'again' : waiting.then(() => 'again')
   }
 
   get #lineLimit(): number {
@@ -121,9 +125,7 @@ export class HeaderStage implements Stage {
   #cut(): void {
     const { headerSizeLimit } = this.#context.settings
     if (this.#text.length <= headerSizeLimit) return
-    const text = this.#text.slice(0, headerSizeLimit)
-    const lineEnd = text.lastIndexOf('\n')
-    this.#text = lineEnd > 0.9 * headerSizeLimit ? text.slice(0, lineEnd) : text
+    this.#text = cutHeader(this.#text, headerSizeLimit)
     this.#octets = undefined
     this.#isCut = true
   }

@@ -57,11 +57,11 @@ function reasonOf(session: Session, error: unknown): string | undefined {
 
 /** In the middle of content, how much of it had come. */
 function whereOf(session: Session): string {
-  const content = session.transaction?.content
+  const { content, bdatPending = '' } = session.transaction ?? {}
   if (content === undefined || (session.where !== 'DATA' && session.where !== 'BDAT')) {
     return session.where
   }
-  return `${session.where} (${content.octets + session.stream.buffered.length} bytes)`
+  return `${session.where} (${content.octets + bdatPending.length + session.stream.buffered.length} bytes)`
 }
 
 async function serveClient(session: Session): Promise<string | undefined> {

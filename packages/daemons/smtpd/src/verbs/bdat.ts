@@ -85,13 +85,13 @@ async function discardChunk(session: Session, size: number, reply: string): Prom
   const { stream } = session
   session.bdat = 'failed'
   session.transaction?.cancel()
-  session.reply(reply)
   for (let rest = size; rest > 0;) {
     if (stream.buffered === '' && !(await stream.fill())) {
       throw new EndOfStreamError('Cannot read chunk: the peer ended')
     }
     rest -= stream.take(Math.min(rest, stream.buffered.length)).length
   }
+  session.reply(reply)
   return 'error'
 }
 
@@ -105,18 +105,15 @@ async function readChunk(
   const { stream } = session
   const deadline = requestDeadline(session)
   let rest = size
-  // the beginning of a line, whose end comes later
-  let pending = transaction.bdatPending
   for (;;) {
     const arrived = stream.take(Math.min(rest, stream.buffered.length))
     rest -= arrived.length
-    pending += arrived
-    pending = pending.slice(content.pushChunk(pending, isLast && rest === 0))
+    const text = transaction.bdatPending + arrived
+    transaction.bdatPending = text.slice(content.pushChunk(text, isLast && rest === 0))
     sendContent(session, transaction, content)
     if (rest === 0) break
     await letCleanupRead(transaction)
     deadline.extend(content.octets)
     if (!(await stream.fill())) throw new EndOfStreamError('Cannot read chunk: the peer ended')
   }
-  transaction.bdatPending = pending
 }
