@@ -7,6 +7,7 @@
  *   PREFIX/lib/posthorn/libexec/*    daemons and the addon (daemon_directory)
  *   PREFIX/lib/posthorn/sbin/*       commands (command_directory)
  *   PREFIX/sbin/*                    links to the commands
+ *   PREFIX/share/man/man[18]/*       manual pages
  *   /etc/postfix/*                   stock configuration, only where no file stands yet
  *
  * DESTDIR is put in front of every path that is written, and appears in none of the files.
@@ -94,6 +95,10 @@ for (const name of commands) {
   const link = at(`${values.prefix}/sbin/${name}`)
   await rm(link, { force: true })
   await symlink(`../lib/posthorn/sbin/${name}`, link)
+}
+for (const section of ['man1', 'man8']) {
+  const target = at(`${values.prefix}/share/man/${section}`)
+  await cp(join(ROOT, 'docs/man', section), target, { recursive: true })
 }
 await installConfiguration()
 console.log(

@@ -218,7 +218,9 @@ export class Instance {
     ...queues: readonly ('incoming' | 'active' | 'deferred' | 'maildrop' | 'hold' | 'corrupt')[]
   ): Promise<string[]> {
     const wanted =
-      queues.length > 0 ? queues : (['deferred', 'maildrop', 'incoming', 'active', 'deferred'] as const)
+      queues.length > 0
+        ? queues
+        : (['deferred', 'maildrop', 'incoming', 'active', 'deferred'] as const)
     const found = new Set<string>()
     for (const queue of wanted) {
       const entries = await readdir(join(this.queueDirectory, queue), {

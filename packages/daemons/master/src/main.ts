@@ -28,6 +28,9 @@ function loadConfig(options: MasterOptions): MainConfig {
   return config
 }
 
+/** What is said from now on must be in the log when this process is gone. */
+let openLastLog = (): void => undefined
+
 async function run(): Promise<void> {
   process.umask(0o077)
   openLog({ program: 'master', stderr: true })
@@ -46,6 +49,9 @@ async function run(): Promise<void> {
   const identity = Identity.of(config)
   detach(options)
   openMasterLog(config, options)
+  openLastLog = () => {
+    openMasterLog(config, options, true)
+  }
   const warnings = [...config.warnings, ...checkStartup(config)]
   for (const warning of warnings) log.warning(warning)
   process.chdir(config.text('queue_directory'))
@@ -57,6 +63,7 @@ process.on('uncaughtException', (error) => {
   panic(`master: ${error.stack ?? error.message}`)
 })
 run().catch((error: unknown) => {
+  openLastLog()
   if (error instanceof ConfigError) for (const warning of error.warnings) log.warning(warning)
   const isOurs = error instanceof ConfigError || error instanceof UsageError
   fatal(isOurs ? error.message : errorReason(error))

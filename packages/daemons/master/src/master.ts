@@ -170,10 +170,19 @@ export class Master {
   }
 }
 
-/** With -d, lines go to the terminal too. @throws {ConfigError} */
-export function openMasterLog(config: MainConfig, options: MasterOptions): void {
+/**
+ * With -d, lines go to the terminal too.
+ * @param hasFailed master is about to end, so its own postlog socket will never have a reader
+ * @throws {ConfigError}
+ */
+export function openMasterLog(
+  config: MainConfig,
+  options: MasterOptions,
+  hasFailed = false,
+): void {
   const { isVerbose, staysAttached } = options
-  openLog({ program: 'master', config, isDaemon: true, isVerbose, stderr: staysAttached })
+  const writesFile = hasFailed
+  openLog({ program: 'master', config, isDaemon: true, writesFile, isVerbose, stderr: staysAttached })
 }
 
 function about(config: MainConfig): string {

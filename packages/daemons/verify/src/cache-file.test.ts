@@ -28,7 +28,7 @@ t.test('changes survive, line by line', async (t) => {
   file.set('c', '4')
   file.delete('c')
   file.delete('never')
-  file.close()
+  await file.close()
   const again = load(path)
   t.same(
     [...again.entries()],
@@ -62,7 +62,7 @@ t.test('writes happen by themselves, in order, while more come', async (t) => {
   }
   await file.compact()
   file.set('key', 'last')
-  file.close()
+  await file.close()
   t.equal(load(path).find('key'), 'last')
 })
 
@@ -82,7 +82,7 @@ t.test('a disk that fails costs the file, not the cache', async (t) => {
   file.set('a', '1')
   await file.compact()
   file.set('b', '2')
-  file.close()
+  await file.close()
   t.equal(file.find('a'), '1')
   t.ok(logged.lines.some((line) => line.includes('cannot write /nonexistent/cache')))
 })

@@ -93,7 +93,8 @@ export class CacheFile {
   }
 
   /** What is not written yet, before the process ends. */
-  close(): void {
+  async close(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing
     if (this.#path === undefined || this.#pending === '') return
     try {
       // eslint-disable-next-line n/no-sync -- the last act of the process

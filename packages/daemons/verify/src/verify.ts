@@ -47,9 +47,9 @@ function start({ args, config }: ServiceContext): Service {
   const service = new VerifyService(cache, prober(config))
   return {
     serve: async (stream) => service.serve(stream),
-    stop: () => {
+    stop: async () => {
       clearTimeout(cleaner.timer)
-      file.close()
+      await file.close()
     },
   }
 }

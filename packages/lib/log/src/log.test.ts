@@ -100,6 +100,23 @@ t.test(
   },
 )
 
+t.test('openLog() with writesFile does not trust a socket that nobody reads', (t) => {
+  const directory = makeDirectory(t)
+  const unread = DatagramSocket.bind(`${directory}/public/postlog`)
+  t.teardown(() => {
+    unread.close()
+  })
+  const options = { program: 'master', config: configFor(directory), isDaemon: true }
+  openLog({ ...options, writesFile: true })
+  log.warning('last words')
+  openLog(options)
+  t.match(
+    readFileSync(`${directory}/log`, 'latin1'),
+    /^\w{3} \d\d [\d:]{8} mx posthorn-test\/master\[\d+\]: warning: last words\n$/,
+  )
+  t.end()
+})
+
 t.test('openLog() refuses a maillog_file that no prefix allows', (t) => {
   const config = MainConfig.of({ maillog_file: '/etc/passwd' })
   t.throws(() => {

@@ -10,6 +10,7 @@
  */
 import { ConfigError } from '@posthorn/config/config-error'
 import type { MainConfig } from '@posthorn/config/main-config'
+import { FileSink } from './file-sink.ts'
 import { maillogFile } from './maillog-file.ts'
 import { PostlogSink } from './postlog-sink.ts'
 import { printable } from './printable.ts'
@@ -35,6 +36,8 @@ export interface LogOptions {
   stderr?: boolean
   /** A daemon pauses before a fatal exit, and never writes maillog_file itself. */
   isDaemon?: boolean
+  /** Nobody will read postlogd's socket any more: lines are appended to maillog_file by this process. */
+  writesFile?: boolean
   /** log.debug() lines are shown. */
   isVerbose?: boolean
 }
@@ -68,6 +71,7 @@ function mainSink(options: LogOptions): LogSink {
     // children can log before they have read main.cf
     process.env['POSTLOG_SERVICE'] = socketPath
     process.env['POSTLOG_HOSTNAME'] = hostname
+    if (options.writesFile === true) return new FileSink(file, hostname, tag)
     const fallbackFile = options.isDaemon === true ? undefined : file
     return new PostlogSink({ socketPath, hostname, tag, fallbackFile })
   }
