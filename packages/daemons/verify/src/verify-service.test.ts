@@ -109,7 +109,7 @@ t.test('a query posts a probe, as Postfix writes it', async (t) => {
   t.match(
     await posted.promise,
     new RegExp(
-      '^T\x11\\d{10} [ \\d]{6}A\x18log_message_origin=localA\x0ftrace_flags=256' +
+      '^T[\x0c-\x11]\\d{10} \\d{1,6}A\x18log_message_origin=localA\x0ftrace_flags=256' +
         'S\x0eprobe@lab.testR\\na_b@x.testM\0N\x1fReceived: by lab.test \\(Postfix\\)' +
         `N.\tid ABCDEF12345; ${date}N.Date: ${date}X\0$`,
     ),
