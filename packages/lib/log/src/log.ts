@@ -3,7 +3,8 @@
  *
  * `openLog` chooses the sink: postlogd(8) when maillog_file is set, else syslog; commands add standard error.
  * Lines are text that may come from a peer: they are cut and made printable here, nowhere else. The lines of
- * one turn of the event loop go out together; a line costs its caller a string concatenation.
+ * a few milliseconds go out together, a warning and worse with the turn of the event loop; a line costs its
+ * caller a string concatenation.
  * `fatal` and `panic` end the process. A daemon first pauses for a second: a process that cannot start must
  * not make master(8) fork in a tight loop.
  * Source: Postfix 3.7, form of log lines; logging.md 1 to 3.
@@ -24,6 +25,8 @@ const TEXT_LIMIT = 2000
 const ERROR_LIMIT = 13
 const FATAL_PAUSE_MS = 1000
 const RETRY_MS = 5
+/** How long an ordinary line may wait for others: a system call for each would cost 40 us (PERFORMANCE.md 10). */
+const LINGER_MS = 5
 
 export interface LogOptions {
   /** 'smtpd': the tag becomes `SYSLOG_NAME/smtpd`. With a slash it is the whole tag. */
@@ -145,9 +148,11 @@ export function logAt(severity: Severity, text: string): void {
   const cut = text.length > TEXT_LIMIT ? text.slice(0, TEXT_LIMIT) : text
   const line = PREFIXES[severity] + printable(cut)
   for (const sink of state.sinks) sink.write(severity, line)
-  if (!state.isScheduled) {
-    state.isScheduled = true
+  if (severity !== 'info' && severity !== 'debug') {
     setImmediate(flushTurn)
+  } else if (!state.isScheduled) {
+    state.isScheduled = true
+    setTimeout(flushTurn, LINGER_MS).unref() // at the end of the process the exit hook flushes
   }
 }
 
