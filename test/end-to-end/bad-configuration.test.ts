@@ -20,11 +20,10 @@ interface Attempt {
 /** Runs `postfix WORD`, whatever comes of it. */
 async function postfix(site: Site, word: string): Promise<Attempt> {
   const { instance } = site
-  const result = await execa(
-    instance.command('postfix'),
-    ['-c', instance.configDirectory, word],
-    { reject: false, all: true },
-  )
+  const result = await execa(instance.command('postfix'), ['-c', instance.configDirectory, word], {
+    reject: false,
+    all: true,
+  })
   return { status: result.exitCode, output: result.all }
 }
 
@@ -45,7 +44,10 @@ t.test('values of the wrong type', async (t) => {
     ['smtpd_timeout = banana', 'parameter smtpd_timeout: bad time value or unit: banana'],
     ['queue_minfree = -x', 'bad numerical configuration: queue_minfree = -x'],
     ['smtpd_helo_required = maybe', 'bad boolean configuration: smtpd_helo_required = maybe'],
-    ['smtpd_error_sleep_time = -5s', 'parameter smtpd_error_sleep_time: bad time value or unit: -5s'],
+    [
+      'smtpd_error_sleep_time = -5s',
+      'parameter smtpd_error_sleep_time: bad time value or unit: -5s',
+    ],
   ] as const
   const log = await site.log()
   for (const [setting, text] of faults) {
@@ -74,7 +76,9 @@ t.test('a fault of the queue manager loses no mail', async (t) => {
   await client.say('EHLO client.test', '250')
   await client.send('a@example.test', ['b@example.com'], 'Subject: waits\r\n\r\n')
   await client.quit()
-  await site.waitForLog(/qmgr\[\d+\]: fatal: bad numerical configuration: qmgr_message_active_limit = lots$/)
+  await site.waitForLog(
+    /qmgr\[\d+\]: fatal: bad numerical configuration: qmgr_message_active_limit = lots$/,
+  )
   t.equal((await site.instance.queued('incoming')).length, 1)
   await repair()
   await site.arrival('waits')
@@ -127,7 +131,9 @@ t.test('files that cannot be read as configuration', async (t) => {
   }
   const undo = await append(site, 'master.cf', 'x ipx n - n - - error')
   await postfix(site, 'reload')
-  await site.waitForLog(/master\[\d+\]: warning: .*bad transport type: ipx -- keeping the configuration of before/)
+  await site.waitForLog(
+    /master\[\d+\]: warning: .*bad transport type: ipx -- keeping the configuration of before/,
+  )
   await site.probe()
   await undo()
   t.same(await site.crashes(/fatal: /), [])

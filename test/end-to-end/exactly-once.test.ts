@@ -40,9 +40,9 @@ async function withDisturbance(
   disturb: () => Promise<void>,
   work: () => Promise<void>,
 ): Promise<void> {
-  let isOver = false
+  const over = new AbortController()
   const disturbing = (async () => {
-    while (everyMs !== undefined && !isOver) {
+    while (everyMs !== undefined && !over.signal.aborted) {
       await sleep(everyMs)
       await disturb()
     }
@@ -50,7 +50,7 @@ async function withDisturbance(
   try {
     await work()
   } finally {
-    isOver = true
+    over.abort()
     await disturbing
   }
 }

@@ -1,10 +1,16 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { postconf } from './postconf.ts'
 
-const site = new URL('fixtures/site', import.meta.url).pathname
+// -f folds long lines, so the path of the directory must be short wherever this repository lies
+const shortDirectory = mkdtempSync(join(tmpdir(), 'site-'))
+const site = join(shortDirectory, 's')
+symlinkSync(new URL('fixtures/site', import.meta.url).pathname, site)
+t.teardown(() => {
+  rmSync(shortDirectory, { recursive: true })
+})
 
 interface Result {
   status: number

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import { MainConfig } from '@posthorn/config/main-config'
 import { createDeliveryContext } from '@posthorn/delivery/delivery-context'
@@ -13,6 +13,8 @@ import { temporaryDirectory } from '@posthorn/testing/temporary-directory'
 import { DELIVERY_FLAGS, noStats, type DeliveryRequest } from '@posthorn/wire/delivery-request'
 import { localAgent } from './local-agent.ts'
 import { readLocalSettings } from './local-settings.ts'
+import { MailboxRoutes } from './mailbox-routes.ts'
+import { warnAboutUnsupported } from './warn-about-unsupported.ts'
 
 const request: DeliveryRequest = {
   flags: DELIVERY_FLAGS.success | DELIVERY_FLAGS.bounce,
@@ -44,6 +46,8 @@ interface Setup {
   readonly lines?: readonly string[]
   readonly flags?: number
   readonly original?: string
+  /** Path below the home directory of bob, and what is in the file. */
+  readonly homeFile?: readonly [path: string, text: string, mode?: number]
 }
 
 /** Delivers one message to one recipient; what the log says of it, and the directory that it was done in. */
@@ -56,6 +60,11 @@ async function deliver(
   mkdirSync(`${directory}/active`)
   mkdirSync(`${directory}/mail`)
   mkdirSync(`${directory}/home`)
+  if (setup.homeFile !== undefined) {
+    const [path, text, mode = 0o644] = setup.homeFile
+    writeFileSync(`${directory}/home/${path}`, text)
+    chmodSync(`${directory}/home/${path}`, mode)
+  }
   const recipientRecord = encodeRecord('R', address)
   const content = (setup.lines ?? ['Subject: x', '', 'hi']).map((line) => encodeRecord('N', line))
   writeFileSync(
@@ -109,6 +118,7 @@ async function deliver(
   try {
     const agent = localAgent(readLocalSettings(config), {
       mailboxes,
+      routes: new MailboxRoutes(config),
       findUser: (name) => {
         if (name === 'trouble') throw new SystemError('getpwnam', 5)
         if (!['bob', 'nohome'].includes(name)) return undefined
@@ -226,10 +236,82 @@ t.test('localAgent(): postmaster without an alias', async (t) => {
     'warning: required alias not found: postmaster',
     'A1: to=<PostMaster@host.test>, relay=local, dsn=2.0.0, status=sent (discarded)',
   ])
-  const aliases = await deliver(t, 'postmaster@host.test', {
-    settings: { alias_maps: 'hash:/etc/aliases' },
-  })
-  t.match(aliases.lines[0], 'dsn=4.3.0, status=deferred (alias database unavailable)')
+  const relayed = await deliver(t, 'postmaster@host.test', { settings: { luser_relay: 'bob' } })
+  t.match(relayed.lines[0], 'to=<bob@host.test>, orig_to=<postmaster@host.test>')
+})
+
+t.test('localAgent() lets mail for aliases wait', async (t) => {
+  const settings = { alias_maps: 'inline:{bob=x, list+x=y, postmaster=z, ghost=w}' }
+  const wait = (name: string): RegExp =>
+    new RegExp(
+      `dsn=4\\.3\\.5, status=deferred \\(alias expansion is not available yet; alias_maps has "${name}"\\)$`,
+    )
+  for (const [address, name] of [
+    ['BOB+more@host.test', 'bob'],
+    ['List+X@host.test', 'list\\+x'],
+    ['postmaster@host.test', 'postmaster'],
+    ['ghost@host.test', 'ghost'],
+  ] as const) {
+    const { directory, lines, records } = await deliver(t, address, { settings })
+    t.match(lines[0], wait(name))
+    t.same(records, ['defer'])
+    t.same(readdirSync(`${directory}/mail`), [])
+  }
+  const unknown = await deliver(t, 'list@host.test', { settings })
+  t.match(unknown.lines[0], 'dsn=5.1.1, status=bounced')
+  for (const address of ['bob@host.test', 'nobody-here@host.test', 'postmaster@host.test']) {
+    const { lines } = await deliver(t, address, { settings: { alias_maps: 'fail:x' } })
+    t.match(lines.at(-1), 'dsn=4.3.0, status=deferred (alias database unavailable)')
+  }
+})
+
+t.test('localAgent() lets mail for other ways wait', async (t) => {
+  const cases: [Record<string, string>, address: string, result: string][] = [
+    [{ mailbox_transport: 'x:' }, 'bob', '(mailbox_transport is not available yet; it is set)'],
+    [{ mailbox_transport: 'x:' }, 'lost', '(mailbox_transport is not available yet; it is set)'],
+    [{ mailbox_transport_maps: 'inline:{bob=x:}' }, 'bob+e', '(mailbox_transport_maps is not'],
+    [{ mailbox_transport_maps: 'inline:{joe=x:}' }, 'bob', '(delivered to mailbox)'],
+    [{ mailbox_transport_maps: 'fail:x' }, 'bob', 'dsn=4.3.0, status=deferred (table lookup fail'],
+    [{ mailbox_command: '/bin/x $USER' }, 'bob', 'dsn=4.3.5, status=deferred (mailbox_command is'],
+    [{ mailbox_command: '/bin/x' }, 'lost', '(unknown user: "lost")'],
+    [{ mailbox_command_maps: 'inline:{bob=x}' }, 'bob', '(mailbox_command_maps is not'],
+    [{ fallback_transport: 'x:' }, 'lost', 'dsn=4.3.5, status=deferred (fallback_transport is'],
+    [{ fallback_transport: 'x:' }, 'bob', '(delivered to mailbox)'],
+    [{ fallback_transport_maps: 'fail:x' }, 'lost', 'status=deferred (table lookup failure)'],
+  ]
+  for (const [settings, address, result] of cases) {
+    const { lines } = await deliver(t, `${address}@host.test`, { settings })
+    t.match(lines.at(-1), result, JSON.stringify(settings))
+  }
+})
+
+t.test('localAgent() lets mail for users who forward it wait', async (t) => {
+  const refused = await deliver(t, 'bob@host.test', { homeFile: ['.forward', 'me@x.test'] })
+  t.match(
+    refused.lines[0],
+    /dsn=4\.3\.5, status=deferred \(forwarding is not available yet; there is a file \S+\/home\/\.forward\)$/,
+  )
+  const extended = await deliver(t, 'bob+Ext/../x@host.test', { homeFile: ['.forward+ext', 'a'] })
+  t.match(extended.lines[0], 'status=sent', 'an extension is no path')
+  const own = await deliver(t, 'bob+Ext@host.test', { homeFile: ['.forward+ext', 'a'] })
+  t.match(own.lines[0], 'status=deferred (forwarding is')
+  const other = await deliver(t, 'bob+two@host.test', { homeFile: ['.forward+ext', 'a'] })
+  t.match(other.lines[0], 'status=sent')
+  const empty = await deliver(t, 'bob@host.test', { homeFile: ['.forward', ''] })
+  t.match(empty.lines[0], 'status=sent')
+  const writable = await deliver(t, 'bob@host.test', { homeFile: ['.forward', 'a', 0o666] })
+  t.match(writable.lines[0], /^warning: file \S+\.forward is world writable$/)
+  t.match(writable.lines[1], 'status=sent')
+})
+
+t.test('warnAboutUnsupported() names what is set', (t) => {
+  const captured = captureLog()
+  warnAboutUnsupported(MainConfig.of({ alias_maps: '', mailbox_command: '/bin/procmail' }))
+  captured.restore()
+  t.same(captured.lines, [
+    'warning: mailbox_command is not supported yet: mail that it is about is deferred',
+  ])
+  t.end()
 })
 
 t.test('localAgent() does not deliver a probe', async (t) => {

@@ -1,13 +1,20 @@
 /**
  * local-agent - delivers to the mailboxes of the users of this system
  *
- *     recipient ──was here before?──▶ 5.4.6       user of the system? ──▶ mailbox or maildir
- *                                                 └─ no ──▶ luser_relay, or 5.1.1
+ *     recipient ──was here before?──▶ 5.4.6     user of the system? ──▶ mailbox or maildir
+ *                                               └─ no ──▶ luser_relay, or required name ──▶ discarded, or 5.1.1
+ *
+ * Before each step: does main.cf send this mail elsewhere (mailbox-routes.ts)? Then it waits.
  *
  * Decisions are made by the local part in lower case, without its extension; who is told and logged is the address as
  * it came. Source: Postfix 3.7 local(8); logging.md 15.
  */
-import { foldCase, splitAddress, splitExtension } from '@posthorn/address/split-address'
+import {
+  foldCase,
+  splitAddress,
+  splitExtension,
+  type SplitExtension,
+} from '@posthorn/address/split-address'
 import type { DeliveryAgent } from '@posthorn/delivery/delivery-agent'
 import type { DeliveryJob } from '@posthorn/delivery/delivery-job'
 import { mailboxHead } from '@posthorn/delivery/mailbox/mailbox-head'
@@ -24,10 +31,12 @@ import { readDeliveredTo } from './delivered-to.ts'
 import type { LocalSettings } from './local-settings.ts'
 import { expandLuserRelay } from './luser-relay.ts'
 import { mailboxPlace } from './mailbox-place.ts'
+import type { MailboxRoutes, Wait } from './mailbox-routes.ts'
 
 const relay = 'local'
 
 export interface LocalServices {
+  readonly routes: MailboxRoutes
   readonly mailboxes: Pick<MailboxDelivery, 'deliver'>
   /** @throws {SystemError} the accounts cannot be asked */
   readonly findUser: (name: string) => UserEntry | undefined
@@ -97,6 +106,7 @@ class LocalDelivery {
   /** @param luserRelay who gets the mail when there is no such user */
   private async deliverTo(recipient: Recipient, luserRelay: string): Promise<void> {
     const { job, settings } = this
+    const { routes } = this.services
     const local = foldCase(splitAddress(recipient.recipient).local)
     if (local === '') {
       const reason = `null username in "${recipient.recipient}"`
@@ -108,23 +118,43 @@ class LocalDelivery {
       delimiter: '',
       extension: '',
     }
+    const aliased = await routes.checkAliases(local, split.user)
+    if (aliased !== undefined) return this.defer(recipient, aliased)
     let user: UserEntry | undefined
     try {
       user = this.services.findUser(split.user)
     } catch (error) {
       log.warning(`error looking up passwd info for ${split.user}: ${errorReason(error)}`)
-      await job.deferred(recipient, { dsn: '4.0.0', reason: 'user lookup error', relay })
-      return
+      return this.defer(recipient, { dsn: '4.0.0', reason: 'user lookup error' })
     }
-    if (user !== undefined) await this.deliverToUser(recipient, user)
-    else if (this.isRequired(split.user)) await this.replaceAlias(recipient, split.user)
-    else if (luserRelay !== '') {
-      const target = expandLuserRelay(luserRelay, recipient.recipient, split)
-      await this.relayTo(recipient, target)
+    const elsewhere =
+      (user && routes.checkForward(user, recipient.recipient, split)) ??
+      (await routes.checkTransport(split.user)) ??
+      (await (user ? routes.checkCommand(split.user) : routes.checkFallback(split.user)))
+    if (elsewhere !== undefined) return this.defer(recipient, elsewhere)
+    return user
+      ? this.deliverToUser(recipient, user)
+      : this.deliverUnknown(recipient, split, luserRelay)
+  }
+
+  private async deliverUnknown(
+    recipient: Recipient,
+    split: SplitExtension,
+    luserRelay: string,
+  ): Promise<void> {
+    if (luserRelay !== '') {
+      await this.relayTo(recipient, expandLuserRelay(luserRelay, recipient.recipient, split))
+    } else if (this.isRequired(split.user)) {
+      log.warning(`required alias not found: ${split.user}`)
+      await this.job.sent(recipient, { dsn: '2.0.0', reason: 'discarded', relay })
     } else {
       const reason = `unknown user: "${split.user}"`
-      await job.bounced(recipient, { dsn: '5.1.1', reason, relay })
+      await this.job.bounced(recipient, { dsn: '5.1.1', reason, relay })
     }
+  }
+
+  private async defer(recipient: Recipient, wait: Wait): Promise<void> {
+    await this.job.deferred(recipient, { ...wait, relay })
   }
 
   private async deliverToUser(recipient: Recipient, user: UserEntry): Promise<void> {
@@ -188,30 +218,11 @@ class LocalDelivery {
     )
   }
 
-  private async replaceAlias(recipient: Recipient, user: string): Promise<void> {
-    if (this.settings.hasAliases) {
-      // There may be an alias; mail for it must not be lost.
-      await this.job.deferred(recipient, {
-        dsn: '4.3.0',
-        reason: 'alias database unavailable',
-        relay,
-      })
-      return
-    }
-    log.warning(`required alias not found: ${user}`)
-    await this.job.sent(recipient, { dsn: '2.0.0', reason: 'discarded', relay })
-  }
-
   /** The relay must be a user of this system, too: a second unknown user is the end of it. */
   private async relayTo(recipient: Recipient, target: string): Promise<void> {
     if (/^[|/:]/.test(target)) {
       log.warning(`luser_relay: cannot deliver to "${target}": only addresses are supported`)
-      await this.job.deferred(recipient, {
-        dsn: '4.3.5',
-        reason: 'mail system configuration error',
-        relay,
-      })
-      return
+      return this.defer(recipient, { dsn: '4.3.5', reason: 'mail system configuration error' })
     }
     const address = await this.services.complete(target)
     await this.deliverTo({ ...recipient, recipient: address }, '')

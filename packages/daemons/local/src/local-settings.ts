@@ -18,7 +18,6 @@ export interface LocalSettings {
   readonly addsDeliveredTo: boolean
   /** Who gets the mail of unknown users, not expanded; empty: nobody. */
   readonly luserRelay: string
-  readonly hasAliases: boolean
   readonly locking: MailboxLocking
 }
 
@@ -38,7 +37,6 @@ export function readLocalSettings(config: MainConfig): LocalSettings {
     addsOriginalRecipient: config.boolean('enable_original_recipient'),
     addsDeliveredTo: config.flags('prepend_delivered_header').has('file'),
     luserRelay: config.text('luser_relay'),
-    hasAliases: config.list('alias_maps').length > 0,
     locking: {
       methods: [...config.flags('mailbox_delivery_lock')].join(' '),
       attempts: config.integer('deliver_lock_attempts'),

@@ -17,6 +17,8 @@ import { isMailboxHelper, runMailboxHelper } from '@posthorn/delivery/mailbox/ma
 import { RewriteClient } from '@posthorn/wire/rewrite-protocol'
 import { localAgent, systemUsers } from './local-agent.ts'
 import { readLocalSettings } from './local-settings.ts'
+import { MailboxRoutes } from './mailbox-routes.ts'
+import { warnAboutUnsupported } from './warn-about-unsupported.ts'
 
 const args = process.argv.slice(2)
 if (isMailboxHelper(args)) runMailboxHelper(args)
@@ -26,6 +28,7 @@ else {
     kind: 'single',
     requires: ['privileged'],
     start({ config }) {
+      warnAboutUnsupported(config)
       const context = createDeliveryContext(config, 'local_delivery_status_filter')
       const mailboxes = new MailboxDelivery()
       const rewrite = new RewriteClient({
@@ -35,6 +38,7 @@ else {
       const agent = localAgent(readLocalSettings(config), {
         ...systemUsers,
         mailboxes,
+        routes: new MailboxRoutes(config),
         complete: async (address) =>
           unquoteAddress(await rewrite.rewrite('local', quoteAddress(address))),
       })

@@ -13,45 +13,6 @@
  */
 import { basename } from 'node:path'
 import { runService } from '@posthorn/daemon/run-service'
-import { serveDeliveries } from '@posthorn/delivery/delivery-agent'
-import { createDeliveryContext, type DeliveryContext } from '@posthorn/delivery/delivery-context'
-import { fatal } from '@posthorn/log/log'
-import { openClientTables, warnAboutUnsupported, type OpenedTables } from './client-tables.ts'
-import { NexthopError } from './nexthop.ts'
-import { SmtpAgent } from './smtp-agent.ts'
-import { startClient } from './start-client.ts'
+import { defineSmtp } from './smtp.ts'
 
-const protocol = basename(process.argv[1] ?? '') === 'lmtp' ? 'lmtp' : 'smtp'
-
-let opened: OpenedTables | undefined
-let deliveries: DeliveryContext | undefined
-
-runService({
-  program: protocol,
-  kind: 'single',
-  beforeJail({ config }) {
-    opened = openClientTables(config, protocol)
-    deliveries = createDeliveryContext(config, `${protocol}_delivery_status_filter`)
-  },
-  async start({ config, serviceName, args, concurrency }) {
-    const { tables, outdated } = opened ?? openClientTables(config, protocol)
-    const context = deliveries ?? createDeliveryContext(config)
-    warnAboutUnsupported(config, protocol)
-    const start = { config, protocol, serviceName, args, concurrency, tables } as const
-    const client = await startClient(start)
-    const agent = new SmtpAgent(client)
-    return {
-      serve: async (stream) => {
-        try {
-          await serveDeliveries(stream, agent, context)
-        } catch (error) {
-          // where nobody else is served, as Postfix does; else only this conversation ends
-          if (error instanceof NexthopError && concurrency === 1) fatal(error.message)
-          throw error
-        }
-      },
-      outdated,
-      stop: async () => client.cache.handOver(),
-    }
-  },
-})
+runService(defineSmtp(basename(process.argv[1] ?? '') === 'lmtp' ? 'lmtp' : 'smtp'))

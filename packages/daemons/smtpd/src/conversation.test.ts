@@ -50,6 +50,13 @@ const SETTINGS = {
     'check_sender_access inline:{ {bad@x.example = REJECT go away} {hold@x.example = HOLD} }',
 }
 
+/** What the fake trivial-rewrite(8) says of these domains; others are in the default class. */
+const CLASSES: Readonly<Record<string, number>> = {
+  'example.com': RESOLVE_FLAGS.classLocal,
+  'relay.example': RESOLVE_FLAGS.classRelay,
+  'alias.example': RESOLVE_FLAGS.classVirtualAlias,
+}
+
 /** Serves `path` with one conversation per connection; resolves when those so far are over. */
 function serveOn(
   t: Test,
@@ -87,14 +94,7 @@ async function rewriteService(channel: Channel): Promise<void> {
       continue
     }
     const domain = splitAddress(address).domain ?? ''
-    const flags =
-      domain === 'example.com'
-        ? RESOLVE_FLAGS.classLocal
-        : domain === 'relay.example'
-          ? RESOLVE_FLAGS.classRelay
-          : domain.includes('..')
-            ? RESOLVE_FLAGS.error
-            : RESOLVE_FLAGS.classDefault
+    const flags = CLASSES[domain] ?? RESOLVE_FLAGS[domain.includes('..') ? 'error' : 'classDefault']
     const transport = domain === 'example.com' ? 'local' : 'smtp'
     channel.send(
       ResolveReplyList.encode({

@@ -35,6 +35,10 @@ t.test('checkStartup() finds what cannot work', (t) => {
       { relayhost: 'MX.example.com' },
       'myhostname and relayhost parameter settings must not be identical: mx.example.com',
     ],
+    [{ ipc_timeout: 'banana' }, 'parameter ipc_timeout: bad time value or unit: banana'],
+    [{ max_idle: '-5s' }, 'parameter max_idle: bad time value or unit: -5s'],
+    [{ soft_bounce: 'maybe' }, 'bad boolean configuration: soft_bounce = maybe'],
+    [{ max_use: 'many' }, 'bad numerical configuration: max_use = many'],
     [{ myorigin: 'a b' }, 'myorigin parameter setting must not contain multiple values: a b'],
     [
       { default_verp_delimiters: 'ab' },

@@ -6,6 +6,7 @@
  * Source: Postfix 3.7 postconf(5), and the program itself.
  */
 import { findGroup, findUser, findUserById } from '@posthorn/native/user'
+import { checkCommonParameters } from './common-parameters.ts'
 import { ConfigError } from './config-error.ts'
 import { parseCompatibilityLevel } from './compatibility-level.ts'
 import { hostnameFault } from './hostname-fault.ts'
@@ -32,6 +33,7 @@ export function checkStartup(config: MainConfig): string[] {
   checkHostname(config, 'myhostname', file)
   checkHostname(config, 'mydomain', file)
   if (!isRootless(config)) checkIdentities(config, file)
+  checkCommonParameters(config)
   config.text('mynetworks')
   const myhostname = config.text('myhostname')
   if (config.text('relayhost').toLowerCase() === myhostname.toLowerCase()) {

@@ -9,8 +9,8 @@ import { foldCase, type ExtensionRules } from '@posthorn/address/split-address'
 import type { LookupTable } from '@posthorn/tables/lookup-table'
 import { carryOut, type AccessSettings } from './access-action.ts'
 import { addressKeys, domainKeys, mailKeys, type AccessKey } from './access-keys.ts'
-import { lookupFailure, type Evaluation, type Subject } from './evaluation.ts'
-import { dunno, refuse, type Check, type Verdict } from './restriction.ts'
+import type { Evaluation, Subject } from './evaluation.ts'
+import { dunno, type Check, type Verdict } from './restriction.ts'
 
 export interface AccessCheckSettings extends AccessSettings {
   readonly extensions: ExtensionRules
@@ -31,11 +31,10 @@ async function search(
     if (isPart && table.isPattern) continue
     const answer = await table.find(foldCase(key))
     if (answer.kind === 'absent') continue
-    if (answer.kind === 'tryAgain') {
-      log.warning(`${table.name}: table lookup problem: ${answer.reason}`)
-      return refuse(lookupFailure(subject.name))
-    }
-    return carryOut(evaluation, answer.value, table.name, subject, settings)
+    const isBroken = answer.kind === 'tryAgain'
+    if (isBroken) log.warning(`${table.name} lookup error for "${key}"`)
+    const value = isBroken ? '451 4.3.5 Server configuration error' : answer.value
+    return carryOut(evaluation, value, table.name, subject, settings)
   }
   return dunno
 }

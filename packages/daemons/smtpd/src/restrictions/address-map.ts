@@ -1,7 +1,10 @@
 /**
  * address-map - the tables of one parameter, asked whether they know an address
  */
+import type { LookupResult } from '@posthorn/tables/lookup-table'
 import type { AddressRules, MapList } from '@posthorn/tables/map-list'
+
+export type LookupKind = LookupResult['kind']
 
 export class AddressMap {
   readonly #maps: MapList
@@ -12,20 +15,13 @@ export class AddressMap {
     this.#rules = rules
   }
 
-  /**
-   * Is there an entry for the address, or might there be one? Yes without tables, and yes when a table fails:
-   * refusing mail for good takes certainty.
-   */
-  async mayContain(address: string): Promise<boolean> {
-    if (this.#maps.isEmpty) return true
-    const answer = await this.#maps.findAddress(address, this.#rules)
-    return answer.kind !== 'absent'
+  /** An empty parameter names no table. */
+  get isEmpty(): boolean {
+    return this.#maps.isEmpty
   }
 
-  /** An entry is certain to be there. */
-  async contains(address: string): Promise<boolean> {
-    if (this.#maps.isEmpty) return false
-    const answer = await this.#maps.findAddress(address, this.#rules)
-    return answer.kind === 'found'
+  /** Has the address an entry? Refusing mail for good takes certainty: a table that fails says tryAgain. */
+  async find(address: string): Promise<LookupKind> {
+    return (await this.#maps.findAddress(address, this.#rules)).kind
   }
 }

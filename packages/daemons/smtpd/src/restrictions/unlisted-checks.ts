@@ -2,7 +2,7 @@
  * unlisted-checks - refuses addresses in our own domains that nobody has
  *
  * A message for an unknown user is refused while the client is still there, instead of being bounced to a
- * sender who may be forged. A table that fails lets the address pass: delivery will know better.
+ * sender who may be forged. A table that fails means: come again.
  * Source: Postfix 3.7, LOCAL_RECIPIENT_README; reject_unlisted_recipient and reject_unlisted_sender.
  */
 import { splitAddress } from '@posthorn/address/split-address'
@@ -69,7 +69,9 @@ export async function checkListed(
   const resolution = await resolveAddress(settings.rewriter, sender, subject.name)
   if (resolution.kind === 'unknown') return refuse(lookupFailure(subject.name))
   for (const map of settings.rewritingMaps) {
-    if (await map.contains(resolution.recipient)) return dunno
+    const found = await map.find(resolution.recipient)
+    if (found === 'tryAgain') return refuse(lookupFailure(subject.name))
+    if (found === 'found') return dunno
   }
   if (isOurOwn(settings, resolution.recipient)) return dunno
   const detail = subject.className === 'Sender address' ? '5.1.0' : '5.1.1'
@@ -78,6 +80,7 @@ export async function checkListed(
   }
   const unknown = await findUnknown(settings, resolution)
   if (unknown === undefined) return dunno
+  if (unknown === 'tryAgain') return refuse(lookupFailure(subject.name))
   const table = settings.isTableShown ? ` in ${unknown.table}` : ''
   const text = evaluation.describe(`User unknown${table}`, subject)
   return refuse(replyText(unknown.code, detail, text))
@@ -102,10 +105,16 @@ function isOurOwn(settings: UnlistedSettings, recipient: string): boolean {
   return local === settings.doubleBounceSender.toLowerCase()
 }
 
+interface Unknown {
+  readonly code: number
+  readonly table: string
+}
+
+/** How to refuse the address; undefined: it has an entry, or belongs to a class without tables. */
 async function findUnknown(
   settings: UnlistedSettings,
   resolution: Resolution & { kind: 'resolved' },
-): Promise<{ code: number; table: string } | undefined> {
+): Promise<Unknown | 'tryAgain' | undefined> {
   const { codes } = settings
   const { flags, recipient } = resolution
   const has = (flag: number): boolean => (flags & flag) !== 0
@@ -114,16 +123,27 @@ async function findUnknown(
   }
   if (has(RESOLVE_FLAGS.classLocal)) {
     if (ALWAYS_LOCAL.has(splitAddress(recipient).local.toLowerCase())) return undefined
-    const isListed = await settings.localRecipients.mayContain(recipient)
-    return isListed ? undefined : { code: codes.local, table: 'local recipient table' }
+    const unknown = { code: codes.local, table: 'local recipient table' }
+    return lookIn(settings.localRecipients, recipient, unknown)
   }
   if (has(RESOLVE_FLAGS.classVirtualMailbox)) {
-    const isListed = await settings.virtualMailboxes.mayContain(recipient)
-    return isListed ? undefined : { code: codes.virtualMailbox, table: 'virtual mailbox table' }
+    const unknown = { code: codes.virtualMailbox, table: 'virtual mailbox table' }
+    return lookIn(settings.virtualMailboxes, recipient, unknown)
   }
   if (has(RESOLVE_FLAGS.classRelay)) {
-    const isListed = await settings.relayRecipients.mayContain(recipient)
-    return isListed ? undefined : { code: codes.relay, table: 'relay recipient table' }
+    const unknown = { code: codes.relay, table: 'relay recipient table' }
+    return lookIn(settings.relayRecipients, recipient, unknown)
   }
   return undefined
+}
+
+/** Without tables every address is known. */
+async function lookIn(
+  map: AddressMap,
+  recipient: string,
+  unknown: Unknown,
+): Promise<Unknown | 'tryAgain' | undefined> {
+  if (map.isEmpty) return undefined
+  const found = await map.find(recipient)
+  return found === 'absent' ? unknown : found === 'tryAgain' ? found : undefined
 }

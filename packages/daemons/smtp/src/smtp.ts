@@ -1,0 +1,54 @@
+/**
+ * smtp - smtp(8) and lmtp(8) as the skeleton sees them
+ *
+ * A process whose tables can no longer follow their files finishes its deliveries and leaves: only a fresh process, with
+ * master's privileges, can open the new ones.
+ */
+import type { ServiceDefinition } from '@posthorn/daemon/service'
+import { serveDeliveries } from '@posthorn/delivery/delivery-agent'
+import { createDeliveryContext, type DeliveryContext } from '@posthorn/delivery/delivery-context'
+import { fatal } from '@posthorn/log/log'
+import type { Protocol } from './client-options.ts'
+import { openClientTables, warnAboutUnsupported, type OpenedTables } from './client-tables.ts'
+import { NexthopError } from './nexthop.ts'
+import { SmtpAgent } from './smtp-agent.ts'
+import { startClient } from './start-client.ts'
+
+export function defineSmtp(
+  protocol: Protocol,
+  openTables: typeof openClientTables = openClientTables,
+): ServiceDefinition {
+  let opened: OpenedTables | undefined
+  let deliveries: DeliveryContext | undefined
+  return {
+    program: protocol,
+    kind: 'single',
+    beforeJail({ config }) {
+      opened = openTables(config, protocol)
+      deliveries = createDeliveryContext(config, `${protocol}_delivery_status_filter`)
+    },
+    async start({ config, serviceName, args, concurrency, exitWhenIdle }) {
+      const { tables, outdated } = opened ?? openTables(config, protocol)
+      const context = deliveries ?? createDeliveryContext(config)
+      warnAboutUnsupported(config, protocol)
+      const start = { config, protocol, serviceName, args, concurrency, tables } as const
+      const client = await startClient(start)
+      const agent = new SmtpAgent(client)
+      return {
+        serve: async (stream) => {
+          try {
+            await serveDeliveries(stream, agent, context)
+          } catch (error) {
+            // where nobody else is served, as Postfix does; else only this conversation ends
+            if (error instanceof NexthopError && concurrency === 1) fatal(error.message)
+            throw error
+          } finally {
+            const reason = outdated()
+            if (reason !== undefined) exitWhenIdle(reason)
+          }
+        },
+        stop: async () => client.cache.handOver(),
+      }
+    },
+  }
+}
