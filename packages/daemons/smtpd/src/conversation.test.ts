@@ -44,6 +44,7 @@ const SETTINGS = {
   smtpd_error_sleep_time: '0',
   smtpd_hard_error_limit: '6',
   ipc_idle: '1s',
+  smtpd_policy_service_max_idle: '1s',
   smtpd_recipient_limit: '3',
   message_size_limit: '1000',
   smtpd_sender_restrictions:
@@ -139,6 +140,27 @@ function cleanupService(notes: string[]): (channel: Channel) => Promise<void> {
   }
 }
 
+/** Decides by the recipient; notes the first request whole, then what changes. Leaves after `gone`. */
+function policyService(notes: string[]): (channel: Channel) => Promise<void> {
+  return async ({ stream }) => {
+    for (;;) {
+      const octets = await stream.readUntil('\n\n', 4000).catch(() => undefined)
+      if (octets === undefined) return
+      const all = new Map(
+        octets.split('\n').map((line) => line.split(/=(.*)/s, 2) as [string, string]),
+      )
+      const recipient = all.get('recipient') ?? ''
+      notes.push(
+        `policy: ${octets.replaceAll('\n', ' ').replace(/instance=\S+\.(\d+)/, 'instance=..$1')}`,
+      )
+      if (recipient.startsWith('gone')) return
+      const action = recipient.startsWith('bad') ? 'reject 5.7.9 no way' : 'dunno'
+      stream.write(recipient.startsWith('odd') ? 'x=y\n\n' : `more=1\naction=${action}\n\n`)
+      await stream.flush()
+    }
+  }
+}
+
 /** One session: what is sent, what comes back. */
 async function converse(
   service: { serve?: (stream: ByteStream, client: never) => Promise<void> },
@@ -206,6 +228,7 @@ t.test('sessions as in conversation.ref', async (t) => {
   const notes: string[] = []
   const cleanedUp = serveOn(t, 'public/cleanup', cleanupService(notes))
   serveOn(t, 'private/rewrite', rewriteService)
+  serveOn(t, 'private/policy', policyService(notes))
 
   const report: string[] = []
   const input = readFileSync(new URL('conversation.in', import.meta.url), 'latin1')

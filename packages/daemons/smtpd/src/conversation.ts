@@ -15,6 +15,7 @@ import { requestDeadline } from './request-deadline.ts'
 import { escapeText } from './escape-text.ts'
 import type { Session } from './session.ts'
 import { quit } from './verbs/quit.ts'
+import { NO_TLS } from './verbs/unavailable.ts'
 import { findVerb } from './verbs/verbs.ts'
 import type { Verb } from './verb.ts'
 
@@ -67,6 +68,13 @@ function whereOf(session: Session): string {
 async function serveClient(session: Session): Promise<string | undefined> {
   const { host, client } = session
   const { settings } = host
+  if (settings.isTlsWrapped && !client.isLocalUser) {
+    const service = `service ${host.serviceName}`
+    log.warning(
+      `Wrapper-mode request dropped from ${client.label} for ${service}. There is no TLS yet`,
+    )
+    return undefined
+  }
   session.counter = await host.limits.counterFor(client)
   if ((await session.counter.connected()) === 'refuse') {
     const text = `${settings.hostname} Error: too many connections from ${client.address}`
@@ -142,6 +150,9 @@ async function serveLine(session: Session, line: string): Promise<void> {
     await serveUnknown(session, command, line)
   } else if (session.denied !== undefined && verb !== quit) {
     session.reply(`503 5.7.0 Error: access denied for ${session.client.label}`)
+    session.errorCount++
+  } else if (session.needsTls && verb.isBeforeTls !== true) {
+    session.reply(NO_TLS)
     session.errorCount++
   } else if (!isOutOfStep(session, verb)) {
     if ((await verb.serve(session, command)) === 'done') {

@@ -17,7 +17,7 @@ export const WRITE_ERROR = '451 4.3.0 Error: queue file write error'
 
 /**
  * The queue file of the transaction, made when it is needed first; sends the envelope up to the recipients.
- * Undefined after a log line when cleanup(8) cannot be reached: the reply is WRITE_ERROR.
+ * Undefined after a log line when cleanup(8), or a filter before the queue, cannot be reached: the reply is WRITE_ERROR.
  */
 export async function openQueueFile(
   session: Session,
@@ -25,6 +25,10 @@ export async function openQueueFile(
 ): Promise<SubmissionSession | undefined> {
   if (transaction.queueFile !== undefined) return transaction.queueFile
   const { settings, policy } = session.host
+  if (settings.proxyFilter !== '') {
+    log.warning(`connect to proxy filter ${settings.proxyFilter}: not supported yet`)
+    return undefined
+  }
   const flags =
     settings.cleanupFlags | (transaction.parameters.isSmtpUtf8 ? CLEANUP_FLAGS.smtpUtf8 : 0)
   const rewriteContext = await policy.rewriteContext(session)

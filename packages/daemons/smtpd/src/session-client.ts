@@ -20,6 +20,8 @@ export interface SessionClient {
   readonly serverPort: string
   /** `name[address]`, with `:port` when smtpd_client_port_logging says so. */
   readonly label: string
+  /** sendmail -bs: no network, so no TLS and no Milters. */
+  readonly isLocalUser: boolean
 }
 
 /** RFC 5321 4.1.3: the form inside an address literal. */

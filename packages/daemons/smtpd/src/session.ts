@@ -19,6 +19,8 @@ import type { Transaction } from './transaction.ts'
 /** Replies held back at most, octets. */
 const PENDING_LIMIT = 4096
 
+let sessionCount = 0
+
 export class Session {
   readonly host: SmtpdHost
   readonly stream: ByteStream
@@ -48,6 +50,9 @@ export class Session {
   isHangingUp = false
   #pending = ''
   #isSlow = false
+  readonly #startedAtMs = Date.now()
+  readonly #serial = ++sessionCount
+  #messageCount = 0
 
   constructor(host: SmtpdHost, stream: ByteStream, client: SessionClient) {
     this.host = host
@@ -65,6 +70,17 @@ export class Session {
       this.#pending += `${text}\r\n`
     }
     if (this.errorCount >= settings.softErrorLimit) this.#isSlow = true
+  }
+
+  /** The configuration wants TLS from this client. */
+  get needsTls(): boolean {
+    return this.host.settings.isTlsRequired && !this.client.isLocalUser
+  }
+
+  /** Names this message among all to policy servers: the same for all requests about it. */
+  get instance(): string {
+    const parts = [process.pid, this.#startedAtMs, this.#serial, this.#messageCount]
+    return parts.map((part) => part.toString(16)).join('.')
   }
 
   get mustSendReplies(): boolean {
@@ -114,6 +130,7 @@ export class Session {
   /** Drops the transaction, if there is one: RSET, HELO, EHLO, the end of the session. */
   reset(): void {
     this.transaction?.cancel()
+    if (this.transaction !== undefined) this.#messageCount++
     this.transaction = undefined
     this.recipient = undefined
     this.bdat = 'none'

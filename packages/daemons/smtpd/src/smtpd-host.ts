@@ -5,6 +5,7 @@ import type { RewriteClient } from '@posthorn/wire/rewrite-protocol'
 import type { Policy } from './restrictions/policy.ts'
 import type { ClientLimits } from './client-limits.ts'
 import type { ClientNames } from './client-name.ts'
+import type { MilterStandIn } from './milter-stand-in.ts'
 import type { SmtpdSettings } from './smtpd-settings.ts'
 
 export interface SmtpdHost {
@@ -15,4 +16,5 @@ export interface SmtpdHost {
   readonly policy: Policy
   readonly limits: ClientLimits
   readonly names: ClientNames
+  readonly milters: MilterStandIn
 }

@@ -47,6 +47,12 @@ export interface SmtpdSettings {
   cleanupFlags: number
   ipcTimeoutMs: number
   contentFilter: string
+  /** Mail is accepted over TLS only; as there is none, not at all. */
+  isTlsRequired: boolean
+  /** TLS from the first octet. */
+  isTlsWrapped: boolean
+  /** A filter before the queue: host and port; empty: none. */
+  proxyFilter: string
   verpDelimiters: string
 }
 
@@ -63,6 +69,12 @@ function bareNewlineMode(config: MainConfig): BareNewlineMode {
   const word = config.text('smtpd_forbid_bare_newline').toLowerCase()
   if (word === 'reject') return 'reject'
   return word === 'yes' || word === 'normalize' ? 'normalize' : 'no'
+}
+
+/** A level that we do not know is more than `may`. */
+export function isTlsRequired(config: MainConfig): boolean {
+  const level = config.text('smtpd_tls_security_level')
+  return level === '' ? config.boolean('smtpd_enforce_tls') : !['none', 'may'].includes(level)
 }
 
 /** @throws {ConfigError} */
@@ -105,6 +117,9 @@ export function readSmtpdSettings(config: MainConfig): SmtpdSettings {
     cleanupFlags: cleanupFlags(config),
     flushPath: `public/${config.text('flush_service_name')}`,
     ipcTimeoutMs: config.seconds('ipc_timeout') * 1000,
+    isTlsRequired: isTlsRequired(config),
+    isTlsWrapped: config.boolean('smtpd_tls_wrappermode'),
+    proxyFilter: config.text('smtpd_proxy_filter'),
     contentFilter: config.text('content_filter'),
     verpDelimiters: config.text('default_verp_delimiters'),
   }

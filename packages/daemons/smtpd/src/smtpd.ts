@@ -7,6 +7,7 @@ import type { ByteStream } from '@posthorn/stream/byte-stream'
 import { ClientLimits } from './client-limits.ts'
 import { ClientNames, unknownName, type ClientName } from './client-name.ts'
 import { converse } from './conversation.ts'
+import { MilterStandIn } from './milter-stand-in.ts'
 import { Policy } from './restrictions/policy.ts'
 import { readPolicySettings } from './restrictions/policy-settings.ts'
 import { SmtpdTables } from './restrictions/smtpd-tables.ts'
@@ -14,6 +15,7 @@ import { Session } from './session.ts'
 import type { SessionClient } from './session-client.ts'
 import type { SmtpdHost } from './smtpd-host.ts'
 import { readSmtpdSettings } from './smtpd-settings.ts'
+import { warnAboutUnsupported } from './warn-about-unsupported.ts'
 
 /** sendmail -bs: the client is a local user. */
 const localUser: SessionClient = {
@@ -27,6 +29,7 @@ const localUser: SessionClient = {
   serverAddress: '127.0.0.1',
   serverPort: '0',
   label: 'localhost[127.0.0.1]',
+  isLocalUser: true,
 }
 
 async function identify(host: SmtpdHost, client: Client): Promise<SessionClient> {
@@ -45,6 +48,7 @@ async function identify(host: SmtpdHost, client: Client): Promise<SessionClient>
     serverAddress: local.address,
     serverPort: String(local.port),
     label,
+    isLocalUser: false,
   }
 }
 
@@ -60,6 +64,7 @@ export function defineSmtpd(): ServiceDefinition {
       const { config, serviceName } = context
       const opened = (tables ??= new SmtpdTables(config))
       const settings = readSmtpdSettings(config)
+      warnAboutUnsupported(config)
       const rewriter = new RewriteClient({
         path: `private/${config.text('rewrite_service_name')}`,
         timeoutMs: settings.ipcTimeoutMs,
@@ -73,6 +78,7 @@ export function defineSmtpd(): ServiceDefinition {
         policy: new Policy(readPolicySettings(config, settings, rewriter, opened)),
         limits: new ClientLimits(config, serviceName, opened.limitExceptions),
         names: new ClientNames(),
+        milters: new MilterStandIn(config),
       }
       return {
         serve: async (stream: ByteStream, client: Client) => {

@@ -14,5 +14,7 @@ export interface Verb {
   readonly isJunk?: boolean
   /** RFC 2920 3.1: the last command of a pipelined group; the client must wait for its reply. */
   readonly isLastInGroup?: boolean
+  /** Served without TLS where mail is not. RFC 3207 4. */
+  readonly isBeforeTls?: boolean
   serve: (session: Session, command: Command) => VerbOutcome | Promise<VerbOutcome>
 }

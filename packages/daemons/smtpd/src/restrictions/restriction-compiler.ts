@@ -12,6 +12,7 @@ import type { MainConfig } from '@posthorn/config/main-config'
 import type { LookupTable } from '@posthorn/tables/lookup-table'
 import { accessCheck, isAccessCheck, type AccessCheckSettings } from './access-checks.ts'
 import { blocklistCheck, type BlocklistSettings } from './blocklist-checks.ts'
+import { policyServiceCheck } from './policy-service.ts'
 import { replyText } from './reply-text.ts'
 import {
   dunno,
@@ -60,6 +61,7 @@ export class RestrictionCompiler {
   readonly #access: AccessCheckSettings
   readonly #classes: ReadonlySet<string>
   readonly #compiled = new Map<string, readonly Check[]>()
+  readonly #policyServices = new Map<string, Check>()
 
   constructor(options: CompilerOptions) {
     this.#options = options
@@ -90,6 +92,8 @@ export class RestrictionCompiler {
       return accessCheck(implicit, openTable(name), this.#access) ?? unknownRestriction(name)
     }
     switch (name) {
+      case 'check_policy_service':
+        return this.#policyService(argument)
       case 'permit':
         return () => permit
       case 'reject':
@@ -124,6 +128,15 @@ export class RestrictionCompiler {
           simple.get(name) ?? blocklistCheck(name, argument, blocklists) ?? unknownRestriction(name)
         )
     }
+  }
+
+  /** However often lists and tables name a service, its connections are the same. */
+  #policyService(argument: string): Check {
+    const known = this.#policyServices.get(argument)
+    if (known !== undefined) return known
+    const check = policyServiceCheck(argument, this.#options.config, this.#access)
+    this.#policyServices.set(argument, check)
+    return check
   }
 
   /** A class may refer to classes; it is compiled when it is first met in use. */

@@ -3,17 +3,17 @@
  */
 import { log } from '@posthorn/log/log'
 import type { Session } from '../session.ts'
-import type { SmtpdSettings } from '../smtpd-settings.ts'
 import type { Verb } from '../verb.ts'
 import { greet } from './helo.ts'
 
 /** In the order in which Postfix names them; undefined: not offered. */
-function keywords(settings: SmtpdSettings): readonly (string | undefined)[] {
+function keywords({ host: { settings }, needsTls }: Session): readonly (string | undefined)[] {
   return [
     'PIPELINING', // RFC 2920
     settings.messageSizeLimit > 0 ? `SIZE ${settings.messageSizeLimit}` : 'SIZE', // RFC 1870
     settings.isVrfyDisabled ? undefined : 'VRFY',
     'ETRN', // RFC 1985
+    needsTls ? 'STARTTLS' : undefined, // RFC 3207
     'ENHANCEDSTATUSCODES', // RFC 2034
     '8BITMIME', // RFC 6152
     'DSN', // RFC 3461
@@ -30,6 +30,7 @@ const DISCARDABLE = [
 
 export const ehlo: Verb = {
   name: 'EHLO',
+  isBeforeTls: true,
   isJunk: true,
   isLastInGroup: true,
   async serve(session, command) {
@@ -48,7 +49,7 @@ function welcome(session: Session): void {
     )
     log.info(`discarding EHLO keywords: ${words.join(' ')}`)
   }
-  const offered = keywords(settings).filter(
+  const offered = keywords(session).filter(
     (line) => line !== undefined && !discarded.has(line.replace(/ .*/, '')),
   )
   const lines = [settings.hostname, ...offered]

@@ -32,6 +32,7 @@ export async function greet(
 
 export const helo: Verb = {
   name: 'HELO',
+  isBeforeTls: true,
   isJunk: true,
   isLastInGroup: true,
   async serve(session, command) {

@@ -13,6 +13,7 @@ import { openQueueFile, WRITE_ERROR } from '../queue-file.ts'
 
 const SYNTAX = '501 5.5.4 Syntax: MAIL FROM:<address>'
 const BAD_SENDER = '501 5.1.7 Bad sender address syntax'
+const MILTERS_AWAY = '451 4.7.1 Service unavailable - try again later'
 
 /** What follows `FROM:` or `TO:`; undefined when the command does not have that form. */
 export function pathArgument(command: Command, keyword: 'FROM' | 'TO'): string | undefined {
@@ -97,6 +98,25 @@ function outOfSequence(session: Session): string | undefined {
   return session.bdat === 'none' ? undefined : '503 5.5.1 Error: MAIL after BDAT'
 }
 
+/** Milters come first; 451 as from Postfix when they are away. */
+async function standInForMilters(
+  session: Session,
+  transaction: Transaction,
+): Promise<string | undefined> {
+  if (session.client.isLocalUser) return undefined
+  switch (await session.host.milters.actionFor(session.client.address)) {
+    case 'accept':
+      return undefined
+    case 'quarantine':
+      session.logAction('milter-hold', 'milter triggers HOLD action')
+      transaction.actions.isHeld = true
+      return undefined
+    case 'tempfail':
+      session.logAction('milter-reject', MILTERS_AWAY)
+      return MILTERS_AWAY
+  }
+}
+
 /** The reply that refuses this sender; undefined = welcome. */
 async function judge(
   session: Session,
@@ -104,6 +124,8 @@ async function judge(
   text: string,
 ): Promise<string | undefined> {
   const { policy, settings } = session.host
+  const away = await standInForMilters(session, transaction)
+  if (away !== undefined) return away
   const limit = settings.messageSizeLimit
   if (limit > 0 && transaction.parameters.sizeOctets > limit) {
     const reply = '552 5.3.4 Message size exceeds fixed limit'

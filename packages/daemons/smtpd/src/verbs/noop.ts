@@ -5,6 +5,7 @@ import type { Verb } from '../verb.ts'
 
 export const noop: Verb = {
   name: 'NOOP',
+  isBeforeTls: true,
   isJunk: true,
   isLastInGroup: true,
   serve(session) {

@@ -5,6 +5,7 @@ import type { Verb } from '../verb.ts'
 
 export const quit: Verb = {
   name: 'QUIT',
+  isBeforeTls: true,
   serve(session) {
     session.reply('221 2.0.0 Bye')
     session.isHangingUp = true

@@ -11,10 +11,15 @@ const refuse =
     return 'error'
   }
 
-/** RFC 3207: no TLS is configured. */
+/** The answer to mail where TLS is demanded, too: it waits, while 530 would make it bounce. */
+export const NO_TLS = '454 4.7.0 TLS not available due to local problem'
+
+/** RFC 3207: offered only where it is demanded, as Postfix does when it has no certificate. */
 export const starttls: Verb = {
   name: 'STARTTLS',
-  serve: refuse('502 5.5.1 Error: command not implemented'),
+  isBeforeTls: true,
+  serve: (session) =>
+    refuse(session.needsTls ? NO_TLS : '502 5.5.1 Error: command not implemented')(session),
 }
 
 /** RFC 4954: no authentication is configured. */
