@@ -165,6 +165,17 @@ t.test('rubbish in a log is passed over', async (t) => {
   t.equal(logged.lines.filter((line) => line.includes('bad queue id')).length, 2)
 })
 
+t.test('a log of any length is sent whole before it is emptied', async (t) => {
+  const { service, message } = lab(t)
+  const last = ['BBB222', 'CCC333']
+  for (const id of last) message('deferred', id)
+  const gone = Array.from({ length: 10_000 }, (_, at) => `A${at.toString(16).toUpperCase()}\n`)
+  writeFileSync('flush/a_test', `${gone.join('')}${gone.join('')}${last.join('\n')}\n`)
+  t.equal(await ask(service, { request: 'send_site', site: 'a.test' }), '0')
+  t.same(readdirSync('incoming').sort(), last)
+  t.equal(statSync('flush/a_test').size, 0)
+})
+
 t.test('send_file sends one message and unthrottles it', async (t) => {
   const { service, message, triggers } = lab(t)
   message('deferred', 'AAA111')

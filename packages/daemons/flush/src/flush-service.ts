@@ -124,7 +124,7 @@ export class FlushService {
   async #send(path: string): Promise<void> {
     let count = 0
     await emptySiteLog(path, async (ids) => {
-      for (const id of ids) {
+      for await (const id of ids) {
         if (expediteMessage(this.#options.layout, id, { unthrottle: false })) count += 1
         // other clients have their turn
         if (count % 100 === 99) await new Promise((resolve) => setImmediate(resolve))

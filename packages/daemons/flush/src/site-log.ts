@@ -5,7 +5,8 @@
  * hint: messages that were delivered meanwhile stay in it until it is emptied, and losing it costs a site
  * nothing but time. So it is not fsync'ed.
  *
- * Limits: at most 10 000 different messages are remembered while a log is read, the rest waits for the next time.
+ * Limits: at most 10 000 messages are remembered while a log is read, so that none is sent twice; those after them are
+ * sent however often they stand there. Nothing that stands in the log is left out when it is emptied.
  * Source: Postfix 3.7 flush(8).
  */
 import { closeSync, constants, mkdirSync, openSync, writeSync } from 'node:fs'
@@ -64,7 +65,7 @@ function openForAppend(path: string): number {
  */
 export async function emptySiteLog(
   path: string,
-  send: (ids: ReadonlySet<QueueId>) => Promise<void>,
+  send: (ids: AsyncIterable<QueueId>) => Promise<void>,
 ): Promise<void> {
   let file: FileHandle
   try {
@@ -75,7 +76,7 @@ export async function emptySiteLog(
   }
   try {
     await waitLock(file.fd, 'exclusive')
-    await send(await readIds(file, path))
+    await send(readIds(file, path))
     if ((await file.stat()).size > 0) await file.truncate()
     const now = new Date()
     await file.utimes(now, now)
@@ -84,12 +85,12 @@ export async function emptySiteLog(
   }
 }
 
-async function readIds(file: FileHandle, path: string): Promise<Set<QueueId>> {
-  const ids = new Set<QueueId>()
+async function* readIds(file: FileHandle, path: string): AsyncGenerator<QueueId> {
+  const seen = new Set<QueueId>()
   const buffer = Buffer.allocUnsafe(readOctets)
   let rest = ''
   let position = 0
-  while (ids.size < rememberedIds) {
+  for (;;) {
     const { bytesRead } = await file.read(buffer, 0, readOctets, position)
     position += bytesRead
     const lines = (rest + buffer.toString('latin1', 0, bytesRead)).split('\n')
@@ -98,11 +99,14 @@ async function readIds(file: FileHandle, path: string): Promise<Set<QueueId>> {
     for (const line of lines) {
       if (line === '') continue
       const id = findQueueId(line)
-      if (id === undefined)
+      if (id === undefined) {
         log.warning(`bad queue id "${line.slice(0, 30)}..." in fast flush logfile ${path}`)
-      else if (ids.size < rememberedIds) ids.add(id)
+        continue
+      }
+      if (seen.has(id)) continue
+      if (seen.size < rememberedIds) seen.add(id)
+      yield id
     }
-    if (bytesRead === 0) break
+    if (bytesRead === 0) return
   }
-  return ids
 }
