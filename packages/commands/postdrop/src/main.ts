@@ -19,6 +19,17 @@ import { errorReason } from '@posthorn/native/system-error'
 import { storeSubmission } from './store-submission.ts'
 import { SubmitPermission } from './submit-permission.ts'
 
+const HELP = `Usage: postdrop [-v] [-c config_dir]
+
+Reads a message in the postdrop protocol from standard input. For sendmail, not for people.
+
+Options:
+  -c config_dir     use the main.cf in this directory
+  -r                accepted and ignored
+  -v                log more (root only)
+  --help            show this text
+`
+
 function readOptions(): CommandLine {
   const argv = process.argv.slice(2).map((word) => Buffer.from(word).toString('latin1'))
   try {
@@ -34,6 +45,10 @@ function isSetGroupId(): boolean {
 }
 
 async function run(): Promise<void> {
+  if (process.argv[2] === '--help') {
+    process.stdout.write(HELP)
+    return
+  }
   const { options, operands } = readOptions()
   if (operands.length > 0) fatal('usage: postdrop [-c config_dir] [-v]')
   const directory = options.findLast(({ letter }) => letter === 'c')?.value

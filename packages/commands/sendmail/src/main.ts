@@ -17,6 +17,7 @@ import { OptionError } from '@posthorn/config/getopt'
 import { MainConfig } from '@posthorn/config/main-config'
 import { openLog } from '@posthorn/log/log'
 import { fail } from './fail.ts'
+import { HELP } from './help.ts'
 import { runMode } from './run-mode.ts'
 import {
   parseSendmailOptions,
@@ -47,6 +48,10 @@ function chooseConfiguration(path: string): void {
 }
 
 async function run(): Promise<void> {
+  if (process.argv[2] === '--help') {
+    process.stdout.write(HELP)
+    return
+  }
   const options = readOptions()
   if (options.configPath !== undefined) chooseConfiguration(options.configPath)
   const config = MainConfig.load()

@@ -121,3 +121,16 @@ t.test('sendmail becomes other commands', (t) => {
   t.match(sendmail(['-I', '-oA/x'], ''), { status: 75, stderr: /postalias: No such file/ })
   t.end()
 })
+
+t.test('sendmail and postdrop --help', (t) => {
+  const help = sendmail(['--help'], '')
+  t.match(help, { status: 0, stderr: '', records: [] })
+  t.match(help.stdout, /^Usage: sendmail .*\n[^]*^ {2}-t {16}take[^]*^ {2}--help/m)
+  const { status, stdout } = spawnSync(process.execPath, [postdrop, '--help'], {
+    env: { MAIL_CONFIG: site },
+    encoding: 'latin1',
+  })
+  t.equal(status, 0)
+  t.match(stdout, /^Usage: postdrop .*\n[^]*^ {2}--help/m)
+  t.end()
+})
