@@ -5,7 +5,7 @@
  * demo, the benchmarks and the tests that run several programs. `daemons` says, program by program, whose
  * executable the daemon directory holds: that is how one daemon at a time is exchanged.
  */
-import { chown, mkdir, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { chown, mkdir, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { freePort } from '@posthorn/testing/free-port'
@@ -230,5 +230,19 @@ export class Instance {
       for (const entry of entries) if (entry.isFile()) found.add(`${queue}/${entry.name}`)
     }
     return [...found]
+  }
+
+  /**
+   * As queued(), without files that are still being written: what a killed cleanup(8) leaves behind is no
+   * message, for nobody was told that it was accepted.
+   */
+  async undelivered(): Promise<string[]> {
+    const complete = await Promise.all(
+      (await this.queued()).map(async (path) => {
+        const stats = await stat(join(this.queueDirectory, path)).catch(() => undefined)
+        return stats === undefined || (stats.mode & 0o100) !== 0 ? path : undefined
+      }),
+    )
+    return complete.filter((path) => path !== undefined)
   }
 }

@@ -24,8 +24,8 @@ const DELIVERY_LIMIT_MS = 20_000
 export interface SiteOptions {
   readonly main?: Readonly<Record<string, string>>
   readonly master?: readonly string[]
-  /** Between laying out the files and `postfix start`. */
-  readonly prepare?: (instance: Instance) => Promise<void>
+  /** Between laying out the files and `postfix start`; what it returns is done after `postfix stop`. */
+  readonly prepare?: (instance: Instance) => Promise<() => Promise<unknown>>
 }
 
 interface Test {
@@ -66,12 +66,14 @@ export class Site {
       },
       ...(options.master === undefined ? {} : { master: options.master }),
     })
+    let undo: (() => Promise<unknown>) | undefined
     t.teardown(async () => {
       await instance.stop()
       await sink.close()
+      await undo?.()
       await rm(directory, { recursive: true, force: true })
     })
-    await options.prepare?.(instance)
+    undo = await options.prepare?.(instance)
     return new Site(instance, sink)
   }
 

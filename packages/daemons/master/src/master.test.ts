@@ -221,14 +221,17 @@ t.test('-w waits, and TERM takes the process group along', async (t) => {
   t.match(failed.output, 'fatal: daemon initialization failure -- see logs for details')
 })
 
-t.test('what is wrong is in the log, although nobody will ever read the postlog socket', async (t) => {
-  const site = createSite(t)
-  const services = ['postlog unix-dgram n - n - 1 probe single', 'no such type']
-  const file = join(site.directory, 'log')
-  site.configure(services, [`maillog_file = ${file}`, 'maillog_file_prefixes = /'])
-  t.equal((await site.run(['-w'])).status, 1)
-  t.match(readFileSync(file, 'latin1'), /master\[\d+\]: fatal: .*master\.cf: line 2: /)
-})
+t.test(
+  'what is wrong is in the log, although nobody will ever read the postlog socket',
+  async (t) => {
+    const site = createSite(t)
+    const services = ['postlog unix-dgram n - n - 1 probe single', 'no such type']
+    const file = join(site.directory, 'log')
+    site.configure(services, [`maillog_file = ${file}`, 'maillog_file_prefixes = /'])
+    t.equal((await site.run(['-w'])).status, 1)
+    t.match(readFileSync(file, 'latin1'), /master\[\d+\]: fatal: .*master\.cf: line 2: /)
+  },
+)
 
 t.test('-e ends master after a time', async (t) => {
   const site = createSite(t)

@@ -175,14 +175,17 @@ export class Master {
  * @param hasFailed master is about to end, so its own postlog socket will never have a reader
  * @throws {ConfigError}
  */
-export function openMasterLog(
-  config: MainConfig,
-  options: MasterOptions,
-  hasFailed = false,
-): void {
+export function openMasterLog(config: MainConfig, options: MasterOptions, hasFailed = false): void {
   const { isVerbose, staysAttached } = options
   const writesFile = hasFailed
-  openLog({ program: 'master', config, isDaemon: true, writesFile, isVerbose, stderr: staysAttached })
+  openLog({
+    program: 'master',
+    config,
+    isDaemon: true,
+    writesFile,
+    isVerbose,
+    stderr: staysAttached,
+  })
 }
 
 function about(config: MainConfig): string {

@@ -8,10 +8,10 @@ import { openClientTables } from './client-tables.ts'
 import { defineSmtp } from './smtp.ts'
 
 t.test('defineSmtp() leaves when a table has changed', async (t) => {
-  let reason: string | undefined
+  const reasons: string[] = []
   const definition = defineSmtp('smtp', (config, protocol) => ({
     ...openClientTables(config, protocol),
-    outdated: () => reason,
+    outdated: () => reasons[0],
   }))
   const left: string[] = []
   const context = {
@@ -36,7 +36,7 @@ t.test('defineSmtp() leaves when a table has changed', async (t) => {
   }
   await serve()
   t.same(left, [])
-  reason = 'table hash:/x has changed -- restarting'
+  reasons.push('table hash:/x has changed -- restarting')
   await serve()
-  t.same(left, [reason])
+  t.same(left, reasons)
 })
