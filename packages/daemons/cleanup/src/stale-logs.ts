@@ -3,7 +3,7 @@
  *
  * Short queue ids come again. A bounce or defer log that a crash left over would be taken for ours.
  */
-/* eslint-disable n/no-sync -- three looks at cached directories, 2 us each (PERFORMANCE.md 7) */
+/* eslint-disable n/no-sync -- three looks at cached directories, 2 us each (docs/performance.md 7) */
 import { existsSync } from 'node:fs'
 import { MESSAGE_LOGS, type QueueLayout } from '@posthorn/queue/queue-layout'
 import { removeFile } from '@posthorn/queue/queue-move'

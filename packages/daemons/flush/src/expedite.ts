@@ -4,7 +4,7 @@
  * The message's retry time becomes now, and a deferred message goes to the incoming queue, where qmgr(8) looks first.
  * The mode bit "unthrottle" makes qmgr(8) ignore what it knows of dead destinations, for this message, once.
  */
-/* eslint-disable n/no-sync -- stat, chmod, utimes and rename of one file: 30 us (PERFORMANCE.md 7) */
+/* eslint-disable n/no-sync -- stat, chmod, utimes and rename of one file: 30 us (docs/performance.md 7) */
 import { chmodSync, statSync } from 'node:fs'
 import type { QueueId } from '@posthorn/queue/queue-id'
 import type { QueueLayout } from '@posthorn/queue/queue-layout'

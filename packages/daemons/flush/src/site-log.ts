@@ -30,7 +30,7 @@ export function siteLogName(site: string): string {
   return ascii.toLowerCase().replace(/[^0-9a-z]/g, '_')
 }
 
-/* eslint-disable n/no-sync -- an open, a small append and a close of a cached file: 15 us (PERFORMANCE.md 7) */
+/* eslint-disable n/no-sync -- an open, a small append and a close of a cached file: 15 us (docs/performance.md 7) */
 /** Appends a queue id. @throws Error of a system call */
 export async function appendToSiteLog(
   layout: QueueLayout,

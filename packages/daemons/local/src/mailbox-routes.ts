@@ -136,7 +136,7 @@ function unavailable(what: string, why: string): Wait {
 function checkForwardFile(path: string, user: UserEntry): Wait | undefined {
   let stats
   try {
-    // eslint-disable-next-line n/no-sync -- cached metadata, 6 us (PERFORMANCE.md 7)
+    // eslint-disable-next-line n/no-sync -- cached metadata, 6 us (docs/performance.md 7)
     stats = lstatSync(path)
   } catch (error) {
     const code = errorCode(error)

@@ -6,7 +6,7 @@
  *
  * Source: Postfix 3.7 pickup(8).
  */
-/* eslint-disable n/no-sync -- open, fstat and close on cached metadata: 6 us (PERFORMANCE.md 7) */
+/* eslint-disable n/no-sync -- open, fstat and close on cached metadata: 6 us (docs/performance.md 7) */
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs'
 import { log } from '@posthorn/log/log'
 import { errorReason } from '@posthorn/native/system-error'

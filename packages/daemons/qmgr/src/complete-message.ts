@@ -10,7 +10,7 @@
  *
  * Source: Postfix 3.7 qmgr(8); spec qmgr.md 15 and 16.
  */
-/* eslint-disable n/no-sync -- stat, utimes and rename of cached files: 2 to 30 us each (PERFORMANCE.md 7) */
+/* eslint-disable n/no-sync -- stat, utimes and rename of cached files: 2 to 30 us each (docs/performance.md 7) */
 import { closeSync, existsSync, openSync, statSync } from 'node:fs'
 import { unlink } from 'node:fs/promises'
 import { quoteAddress } from '@posthorn/address/quote-address'

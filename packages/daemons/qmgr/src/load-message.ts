@@ -10,7 +10,7 @@
  *
  * Source: Postfix 3.7 qmgr(8); spec qmgr.md 3 and 4.
  */
-/* eslint-disable n/no-sync -- lstat, rename, open, flock, read, close of a cached file: 30 us (PERFORMANCE.md 7) */
+/* eslint-disable n/no-sync -- lstat, rename, open, flock, read, close of a cached file: 30 us (docs/performance.md 7) */
 import { chmodSync, existsSync, lstatSync, type Stats, statSync } from 'node:fs'
 import { quoteAddress } from '@posthorn/address/quote-address'
 import { log } from '@posthorn/log/log'

@@ -39,7 +39,7 @@ async function* listFile(
 ): AsyncGenerator<string, void, undefined> {
   let fd
   try {
-    // eslint-disable-next-line n/no-sync -- cached metadata: 6 us with fstat and close (PERFORMANCE.md 7)
+    // eslint-disable-next-line n/no-sync -- cached metadata: 6 us with fstat and close (docs/performance.md 7)
     fd = openSync(path, 'r')
   } catch (error) {
     // It was delivered or moved on since its name was read.

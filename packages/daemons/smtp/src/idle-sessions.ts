@@ -1,7 +1,7 @@
 /**
  * idle-sessions - the idle connections that this process keeps for itself
  *
- * scache(8) costs some 50 us on each side for a save and a find (PERFORMANCE.md 8); a process that serves many
+ * scache(8) costs some 50 us on each side for a save and a find (docs/performance.md 8); a process that serves many
  * deliveries first looks here. Labels, properties and time limits are those of scache(8), and so is the model:
  * destination label -> endpoint labels -> connections, oldest first. Unlike there, an idle connection is watched: one
  * that its server closes is gone at once, so that no probe is needed.

@@ -25,7 +25,7 @@ const TEXT_LIMIT = 2000
 const ERROR_LIMIT = 13
 const FATAL_PAUSE_MS = 1000
 const RETRY_MS = 5
-/** How long an ordinary line may wait for others: a system call for each would cost 40 us (PERFORMANCE.md 10). */
+/** How long an ordinary line may wait for others: a system call for each would cost 40 us (docs/performance.md 10). */
 const LINGER_MS = 5
 
 export interface LogOptions {

@@ -4,7 +4,7 @@
  * Write, set the permission bits that say "complete", fsync, close: in this order, as Postfix does. The threads are our
  * own (16, started on demand), so many stores wait for the disk together and share journal commits.
  *
- * Cost: 53-56 us of CPU and one disk flush (PERFORMANCE.md 6).
+ * Cost: 53-56 us of CPU and one disk flush (docs/performance.md 6).
  */
 import { native } from './load.ts'
 import { SystemError } from './system-error.ts'

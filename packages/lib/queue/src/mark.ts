@@ -30,6 +30,6 @@ export function markCorrupt(fd: number): void {
 }
 
 function overwrite(fd: number, octets: string, offset: number): void {
-  // eslint-disable-next-line n/no-sync -- 6 us (PERFORMANCE.md 7)
+  // eslint-disable-next-line n/no-sync -- 6 us (docs/performance.md 7)
   writeSync(fd, octets, offset, 'latin1')
 }

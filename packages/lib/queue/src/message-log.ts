@@ -10,7 +10,7 @@
  * append fails; a reader holds 64 KB.
  * Source: Postfix 3.7 bounce(8).
  */
-/* eslint-disable n/no-sync -- small appends and reads of cached files (PERFORMANCE.md 7); fsync is asynchronous */
+/* eslint-disable n/no-sync -- small appends and reads of cached files (docs/performance.md 7); fsync is asynchronous */
 import { quoteAddress } from '@posthorn/address/quote-address'
 import { tryLock } from '@posthorn/native/lock'
 import { closeSync, fstatSync, fsync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs'

@@ -5,7 +5,7 @@
  * takes it exclusively while it loads a message, a delivery agent shared for a whole delivery: so a
  * queue manager that was restarted finds out which messages are still being delivered.
  */
-/* eslint-disable n/no-sync -- open, fstat and close on cached metadata: 6 us (PERFORMANCE.md 7) */
+/* eslint-disable n/no-sync -- open, fstat and close on cached metadata: 6 us (docs/performance.md 7) */
 import { tryLock } from '@posthorn/native/lock'
 import { closeSync, fstatSync, openSync, type Stats } from 'node:fs'
 import { readContent } from './content-reader.ts'

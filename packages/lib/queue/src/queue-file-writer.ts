@@ -10,7 +10,7 @@
  * Holds:  a descriptor, and at most 256 KB beyond what is being written if its user awaits drain().
  * Source: Postfix 3.7 cleanup(8), postdrop(1).
  */
-/* eslint-disable n/no-sync -- create, fstat and rename on cached metadata: 25 us (PERFORMANCE.md 7) */
+/* eslint-disable n/no-sync -- create, fstat and rename on cached metadata: 25 us (docs/performance.md 7) */
 import { storeFile } from '@posthorn/native/store'
 import { closeSync, fstatSync, mkdirSync, openSync, renameSync, utimesSync } from 'node:fs'
 import { dirname } from 'node:path'

@@ -2,7 +2,7 @@
  * queue-move - taking a message from one queue to the next
  *
  * A message is in exactly one queue at any instant: a move is one rename(2). Missing hash
- * directories are made on the way. Synchronous: 9 to 11 us (PERFORMANCE.md 7).
+ * directories are made on the way. Synchronous: 9 to 11 us (docs/performance.md 7).
  */
 /* eslint-disable n/no-sync -- cached metadata only */
 import { existsSync, mkdirSync, renameSync, unlinkSync, utimesSync } from 'node:fs'

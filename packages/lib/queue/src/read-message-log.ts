@@ -5,7 +5,7 @@
  * not complete is left out, what an entry does not say gets a default.
  * Source: Postfix 3.7 bounce(8).
  */
-/* eslint-disable n/no-sync -- small cached files, 64 KB at once (PERFORMANCE.md 7) */
+/* eslint-disable n/no-sync -- small cached files, 64 KB at once (docs/performance.md 7) */
 import { closeSync, openSync, readSync } from 'node:fs'
 import type { LogEntry } from './message-log.ts'
 import { parseAttribute } from './named-attribute.ts'

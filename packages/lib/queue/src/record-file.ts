@@ -121,7 +121,7 @@ export class RecordFile {
 
   #load(octets: number): void {
     const buffer = octets === WINDOW_OCTETS ? windowBuffer : Buffer.allocUnsafe(octets)
-    // eslint-disable-next-line n/no-sync -- 3 us on cached data (PERFORMANCE.md 7)
+    // eslint-disable-next-line n/no-sync -- 3 us on cached data (docs/performance.md 7)
     const count = readSync(this.fd, buffer, 0, octets, this.#position)
     this.#window = buffer.toString('latin1', 0, count)
     this.#windowStart = this.#position

@@ -1,7 +1,7 @@
 /**
  * deadline-timer - one coarse timer for all deadlines of the process
  *
- * A timer per wait costs 8 to 25 us a message (PERFORMANCE.md 9); here a deadline costs one entry in a Set. Most are
+ * A timer per wait costs 8 to 25 us a message (docs/performance.md 9); here a deadline costs one entry in a Set. Most are
  * cancelled, and the timer is not touched for those: it wakes for the earliest deadline that it knew of, walks all, and
  * sleeps until the earliest that is left. The price is that a deadline may come up to 50 ms late.
  *

@@ -23,7 +23,7 @@ import type { KeyFold } from './memory-table.ts'
 import type { TableSource } from './open-table.ts'
 import { TableOpenError } from './table-error.ts'
 
-/* eslint-disable n/no-sync -- opening happens at start; fstat on an open file costs 2 us (PERFORMANCE.md 7) */
+/* eslint-disable n/no-sync -- opening happens at start; fstat on an open file costs 2 us (docs/performance.md 7) */
 
 const CHECK_INTERVAL_MS = 100
 /** A source file counts as newer when it was changed longer ago than this. */

@@ -29,7 +29,7 @@ const patienceMs = 100_000
  * @throws {StreamTimeoutError} after `timeoutMs`
  */
 export async function trigger(path: string, octets: string, timeoutMs: number): Promise<void> {
-  // eslint-disable-next-line n/no-sync -- cached metadata, 2 us (PERFORMANCE.md 7)
+  // eslint-disable-next-line n/no-sync -- cached metadata, 2 us (docs/performance.md 7)
   if (statSync(path).isFIFO()) {
     writeFifo(path, octets)
     return

@@ -9,7 +9,7 @@
  *
  * Source: Postfix 3.7 mailbox_delivery_lock, deliver_lock_attempts in postconf(5).
  */
-/* eslint-disable n/no-sync -- create, stat and unlink of a lock file: 10 us each (PERFORMANCE.md 7) */
+/* eslint-disable n/no-sync -- create, stat and unlink of a lock file: 10 us each (docs/performance.md 7) */
 import { closeSync, lstatSync, openSync, unlinkSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { tryFcntlLock, tryLock } from '@posthorn/native/lock'

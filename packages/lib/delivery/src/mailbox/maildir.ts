@@ -7,7 +7,7 @@
  * directories are made when they are missing.
  * Source: D. J. Bernstein, "Using maildir format"; Postfix 3.7 local(8), virtual(8).
  */
-/* eslint-disable n/no-sync -- open, fstat, close, rename: cached metadata, 10 us each (PERFORMANCE.md 7) */
+/* eslint-disable n/no-sync -- open, fstat, close, rename: cached metadata, 10 us each (docs/performance.md 7) */
 import {
   closeSync,
   fstatSync,

@@ -7,7 +7,7 @@
  *
  * Source: Postfix 3.7 local(8), virtual(8); RFC 4155.
  */
-/* eslint-disable n/no-sync -- lstat, open, fstat, ftruncate, close: cached metadata, 10 us each (PERFORMANCE.md 7) */
+/* eslint-disable n/no-sync -- lstat, open, fstat, ftruncate, close: cached metadata, 10 us each (docs/performance.md 7) */
 import {
   closeSync,
   constants,
