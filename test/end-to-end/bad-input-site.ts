@@ -66,7 +66,7 @@ export class Site {
       },
       ...(options.master === undefined ? {} : { master: options.master }),
     })
-    let undo: (() => Promise<unknown>) | undefined
+    const undo: (() => Promise<unknown>) | undefined
     t.teardown(async () => {
       await instance.stop()
       await sink.close()

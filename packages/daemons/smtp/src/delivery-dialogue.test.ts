@@ -55,6 +55,23 @@ t.test('without PIPELINING each command waits for its reply', async (t) => {
   ])
 })
 
+t.test('line ends in addresses begin no command', async (t) => {
+  const { done, peer } = await dialogue(
+    t,
+    { extensions: pipelining },
+    { sender: 'a>\r\nRCPT TO:<x\n@b', recipients: ['c>\r\nDATA\r\n@example.test', 'd@e\nf'] },
+  )
+  t.equal(done.length, 2)
+  t.match(peer.commands, [
+    'EHLO client.test',
+    /^MAIL FROM:<"a>\\  RCPT TO:<x "@b> SIZE=/,
+    /^RCPT TO:<"c>\\  DATA\\  "@example.test>/,
+    /^RCPT TO:<d@e f>/,
+    'DATA',
+    'QUIT',
+  ])
+})
+
 for (const extensions of [[], pipelining]) {
   const how = extensions.length > 0 ? 'pipelined' : 'one by one'
   t.test(`rejected recipients do not hinder the others, ${how}`, async (t) => {

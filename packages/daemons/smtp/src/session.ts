@@ -116,9 +116,12 @@ export class Session {
     this.stream.deadlineMs = this.#rules.hasRequestDeadline ? Date.now() + timeoutMs : 0
   }
 
-  /** Queued; goes out with the next readReply(). */
+  /**
+   * Queued; goes out with the next readReply(). One line, whatever addresses are in it: a CR or LF would begin a command
+   * of somebody else's choice, so it becomes a blank.
+   */
   send(command: string): void {
-    this.stream.write(`${command}\r\n`)
+    this.stream.write(`${command.replace(/[\r\n\0]/g, ' ')}\r\n`)
   }
 
   /** @throws {EndOfStreamError | StreamTimeoutError | SystemError} see failureOf() */
