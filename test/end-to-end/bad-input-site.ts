@@ -66,14 +66,14 @@ export class Site {
       },
       ...(options.master === undefined ? {} : { master: options.master }),
     })
-    const undo: (() => Promise<unknown>) | undefined
+    const undoings: (() => Promise<unknown>)[] = []
     t.teardown(async () => {
       await instance.stop()
       await sink.close()
-      await undo?.()
+      for (const undo of undoings) await undo()
       await rm(directory, { recursive: true, force: true })
     })
-    undo = await options.prepare?.(instance)
+    if (options.prepare !== undefined) undoings.push(await options.prepare(instance))
     return new Site(instance, sink)
   }
 

@@ -64,8 +64,8 @@ t.test('line ends in addresses begin no command', async (t) => {
   t.equal(done.length, 2)
   t.match(peer.commands, [
     'EHLO client.test',
-    /^MAIL FROM:<"a>\\  RCPT TO:<x "@b> SIZE=/,
-    /^RCPT TO:<"c>\\  DATA\\  "@example.test>/,
+    /^MAIL FROM:<"a>\\ {2}RCPT TO:<x "@b> SIZE=/,
+    /^RCPT TO:<"c>\\ {2}DATA\\ {2}"@example.test>/,
     /^RCPT TO:<d@e f>/,
     'DATA',
     'QUIT',

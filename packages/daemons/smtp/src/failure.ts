@@ -14,11 +14,13 @@ export function localFailure(dsn: string, reason: string): Failure {
   return { dsn, reason }
 }
 
-/** `before` and `after` frame the server's words: `host H[A] said: REPLY (in reply to CMD)`. */
+/**
+ * `before` and `after` frame the server's words: `host H[A] said: REPLY (in reply to CMD)`. A success where it makes no
+ * sense is a protocol error; codes that mean nothing (3xx, 999) have 5.5.0 from the reply parser.
+ */
 export function serverFailure(hostName: string, reply: Reply, before: string, after = ''): Failure {
   const text = reply.text.replaceAll('\n', ' ')
-  const isFailure = reply.dsn.startsWith('4') || reply.dsn.startsWith('5')
-  const isPlausible = isFailure && reply.code >= 400 && reply.code <= 599
+  const isPlausible = reply.dsn.startsWith('4') || reply.dsn.startsWith('5')
   return {
     dsn: isPlausible ? reply.dsn : '5.5.0',
     reason: `${isPlausible ? '' : 'Protocol error: '}${before}${text}${after}`,

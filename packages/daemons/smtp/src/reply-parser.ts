@@ -33,7 +33,7 @@ export interface ReplyRules {
   allowsUtf8: boolean
   /** smtp_reply_filter: replaces a line before it is looked at. */
   filter?: ((line: string) => Promise<string>) | undefined
-  /** Told of each line that is no reply. */
+  /** Told of the first line that is no reply: there may be a million of them. */
   garbage: (line: string) => void
 }
 
@@ -93,8 +93,8 @@ export async function readReply(stream: ByteStream, rules: ReplyRules): Promise<
 
     const [, code, separator] = replyLine.exec(line) ?? []
     if (code === undefined) {
+      if (!isGarbage) rules.garbage(line)
       isGarbage = true
-      rules.garbage(line)
     } else if (separator !== '-') return { code: Number(code), dsn: dsnOf(line), text, isGarbage }
   }
 }
