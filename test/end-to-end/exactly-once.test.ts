@@ -35,6 +35,9 @@ async function daemonsOf(master: number): Promise<{ pid: number; name: string }[
   return found
 }
 
+const linesWith = (log: string, pattern: RegExp): string[] =>
+  log.split('\n').filter((line) => pattern.test(line))
+
 async function withDisturbance(
   everyMs: number | undefined,
   disturb: () => Promise<void>,
@@ -79,6 +82,8 @@ async function run(
       transport_retry_time: '1s',
       service_throttle_time: '1s',
       smtpd_client_connection_rate_limit: '0',
+      // a backlog on one destination is what this test makes
+      qmgr_clog_warn_time: '0',
     },
   })
   t.teardown(async () => {
@@ -122,7 +127,7 @@ async function run(
 t.test('undisturbed', async (t) => {
   const { duplicates, log } = await run(t, undefined, async () => Promise.resolve())
   t.equal(duplicates, 0, 'no message arrived twice')
-  t.notMatch(log, /: (warning|error|fatal|panic): /, 'nobody complained')
+  t.same(linesWith(log, /: (warning|error|fatal|panic): /), [], 'nobody complained')
 })
 
 t.test('while postfix reload runs every two seconds', async (t) => {
@@ -130,7 +135,7 @@ t.test('while postfix reload runs every two seconds', async (t) => {
     await instance.run('postfix', ['reload'])
   })
   t.equal(duplicates, 0, 'no message arrived twice')
-  t.notMatch(log, /: (fatal|panic): /, 'nobody gave up')
+  t.same(linesWith(log, /: (fatal|panic): /), [], 'nobody gave up')
 })
 
 t.test('while a random daemon is killed every second', async (t) => {
