@@ -46,11 +46,13 @@ const result = await execa(
 let passed = 0
 let failed = 0
 for await (const line of createInterface({ input: createReadStream(tapFile) })) {
+  if (/^\s*not ok /.test(line)) console.log(line)
   const summary = /^# \{ total: (\d+)(.*)\}$/.exec(line)
   if (summary === null) continue
   passed = Number(/pass: (\d+)/.exec(summary[2] ?? '')?.[1] ?? 0)
   failed = Number(summary[1]) - passed - Number(/skip: (\d+)/.exec(summary[2] ?? '')?.[1] ?? 0)
 }
 if (result.exitCode !== 0 && failed === 0) failed = 1
-console.log(`${passed} passed, ${failed} failed`)
+// the reporter may have left an escape sequence on the last line
+console.log(`\n${passed} passed, ${failed} failed`)
 process.exitCode = failed === 0 ? 0 : 1

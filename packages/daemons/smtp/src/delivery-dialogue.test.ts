@@ -164,6 +164,11 @@ t.test('failures at each stage have their text, class and scope', async (t) => {
       text: `Protocol error: host ${host} said: 250 what (in reply to DATA command)`,
     },
     {
+      replies: { MAIL: '354 what' },
+      dsn: '5.5.0',
+      text: `host ${host} said: 354 what (in reply to MAIL FROM command)`,
+    },
+    {
       replies: { '.': '554 5.6.0 bad content' },
       dsn: '5.6.0',
       text: `host ${host} said: 554 5.6.0 bad content (in reply to end of DATA command)`,
