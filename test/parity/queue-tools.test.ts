@@ -110,14 +110,15 @@ for (const writer of ['posthorn', 'postfix'] as const) {
         ],
         {
           reject: false,
-          all: true,
           input,
         },
       )
       // What stands in front of a message (path or tag), and talk about network interfaces, is the writer's own.
-      const text = result.all
-        .replace(/^(\S*\/)?post[a-z]+(\/post[a-z]+)?: /gm, '')
-        .replace(/^(name_mask|inet_addr_local): .*\n/gm, '')
+      const text = `${result.stdout}\n${result.stderr}`
+        .split('\n')
+        .filter((line) => !/(name_mask|inet_addr_local): /.test(line))
+        .map((line) => line.replace(/^(\S*\/)?post[a-z]+(\/post[a-z]+)?: /, ''))
+        .join('\n')
       return `exit ${result.exitCode}\n${text}`
     }
     const same = async (name: string, args: readonly string[], input = ''): Promise<void> => {
