@@ -119,6 +119,7 @@ for (const writer of ['posthorn', 'postfix'] as const) {
         .filter((line) => !/(name_mask|inet_addr_local): /.test(line))
         .map((line) => line.replace(/^(\S*\/)?post[a-z]+(\/post[a-z]+)?: /, ''))
         .join('\n')
+        .trimEnd()
       return `exit ${result.exitCode}\n${text}`
     }
     const same = async (name: string, args: readonly string[], input = ''): Promise<void> => {
