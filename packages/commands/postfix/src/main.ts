@@ -2,7 +2,7 @@
  * postfix(1) - control the mail system: start it, stop it, reload it, check it
  *
  * Also installed as posthorn. For root, or for the owner of a rootless instance (mail_owner is the caller).
- * Source: Postfix 3.7 postfix(1); texts as logging.md 5 has them.
+ * Source: Postfix 3.7 postfix(1).
  */
 import { openLog, flushLog, log } from '@posthorn/log/log'
 import { ConfigError } from '@posthorn/config/main-config'

@@ -7,7 +7,7 @@
  * Before each step: does main.cf send this mail elsewhere (mailbox-routes.ts)? Then it waits.
  *
  * Decisions are made by the local part in lower case, without its extension; who is told and logged is the address as
- * it came. Source: Postfix 3.7 local(8); logging.md 15.
+ * it came. Source: Postfix 3.7 local(8).
  */
 import {
   foldCase,

@@ -9,7 +9,7 @@
  * user or root, not empty, that the user may read and not everybody may write.
  *
  * Trusts: tables. Not the home directory: it is looked at, not read. Not the address extension: it is no path.
- * Source: Postfix 3.7 local(8), aliases(5); logging.md 15.
+ * Source: Postfix 3.7 local(8), aliases(5).
  */
 import { lstatSync } from 'node:fs'
 import { splitAddress, type SplitExtension } from '@posthorn/address/split-address'

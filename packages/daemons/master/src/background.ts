@@ -2,7 +2,7 @@
  * background - how master leaves the terminal, and how a caller with -w learns that it is ready
  *
  * Node cannot fork. With -w this process starts itself once more, as leader of a session of its own, and waits up to 100
- * seconds for one octet on a pipe; the second process is the master. Source: ipc.md 5.1.
+ * seconds for one octet on a pipe; the second process is the master. Source: Postfix 3.7 master(8), -w.
  */
 /* eslint-disable n/no-sync -- at start, before anything else runs */
 import { spawn } from 'node:child_process'

@@ -1,7 +1,7 @@
 /**
  * child-command - the command line and the environment of a service process
  *
- * Source: Postfix 3.7 master(8); ipc.md 5.4 and 5.5. POSTHORN_SHARE is ours: how many clients the process may serve at once,
+ * Source: Postfix 3.7 master(8). POSTHORN_SHARE is ours: how many clients the process may serve at once,
  * if it is one that can; others ignore it.
  */
 import { basename } from 'node:path'

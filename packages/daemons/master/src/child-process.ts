@@ -3,7 +3,7 @@
  *
  * Descriptors: 0 to 2 /dev/null, 3 and 4 the flow-control pipe, 5 the status channel, 6 and on the listeners; nothing else is
  * inherited, for everything that master opens is close-on-exec. The process keeps master's user, group and working
- * directory; it gives up what its command line tells it to. Source: ipc.md 5.5.
+ * directory; it gives up what its command line tells it to. Source: Postfix 3.7 master(8).
  */
 import { spawn, type StdioOptions } from 'node:child_process'
 import { errorCode, errorReason } from '@posthorn/native/system-error'

@@ -2,7 +2,7 @@
  * identity - who runs master, and doing things as mail_owner
  *
  * Sockets, FIFOs and the lock in data_directory belong to mail_owner. A rootless instance is run by mail_owner itself (who
- * may be root) and never changes identity. Source: ipc.md 5.1, 5.3; docs/architecture.md 3.
+ * may be root) and never changes identity. Source: docs/architecture.md 3.
  */
 import { ConfigError } from '@posthorn/config/config-error'
 import type { MainConfig } from '@posthorn/config/main-config'

@@ -5,7 +5,7 @@
  * host: the wild-card addresses when inet_interfaces is `all`, else each address of inet_interfaces. Names of hosts and
  * ports are resolved once; two entries with the same endpoints are the same service, however they are written.
  *
- * Source: Postfix 3.7 master(5); ipc.md 5.3.
+ * Source: Postfix 3.7 master(5).
  */
 import { lookup } from 'node:dns/promises'
 import { readFileSync } from 'node:fs'

@@ -2,7 +2,7 @@
  * listeners - creates what a service listens on
  *
  * Unix-domain sockets and FIFOs are made anew, as mail_owner; access control is by directory mode only.
- * Nothing is removed when master ends: the next one replaces it. Source: ipc.md 5.3.
+ * Nothing is removed when master ends: the next one replaces it. Source: Postfix 3.7 master(5).
  */
 /* eslint-disable n/no-sync -- at start and at reload */
 import { chmodSync, constants, openSync, rmSync } from 'node:fs'

@@ -2,7 +2,7 @@
  * lock-file - there is one master per queue directory, and one per data directory
  *
  * The file holds the process id, right-aligned in 32 columns; what counts is the flock(2), which ends with the process.
- * The file stays open, and is never removed. Source: ipc.md 5.1.
+ * The file stays open, and is never removed. Source: Postfix 3.7 master(8).
  */
 /* eslint-disable n/no-sync -- twice, at start */
 import { closeSync, constants, openSync, writeSync } from 'node:fs'

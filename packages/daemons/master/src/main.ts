@@ -4,7 +4,7 @@
  *
  * Reads main.cf and master.cf; never touches a connection's octets. Runs as root, or rootless as mail_owner.
  * Ends:   by TERM and the like, with its process group; with one `fatal:` line when it cannot start.
- * Source: Postfix 3.7 master(8); ipc.md 5.
+ * Source: Postfix 3.7 master(8).
  */
 import { ConfigError } from '@posthorn/config/config-error'
 import { MainConfig } from '@posthorn/config/main-config'

@@ -1,7 +1,7 @@
 /**
  * master-options - the command line of master(8)
  *
- * Source: Postfix 3.7 master(8); ipc.md 5.1.
+ * Source: Postfix 3.7 master(8).
  */
 import { parseOptions } from '@posthorn/config/getopt'
 

@@ -5,7 +5,7 @@
  * logged, and the configuration before stays in force (Postfix 3.7 would end). When master ends by a signal it takes its
  * process group along; when it is killed, its processes see the end of descriptor 5 and leave when they are idle.
  *
- * Source: Postfix 3.7 master(8); ipc.md 5.1, 5.9, 5.10, 5.12; log lines as in logging.md 5.
+ * Source: Postfix 3.7 master(8).
  */
 import { availableParallelism, constants } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'

@@ -9,7 +9,7 @@
  *   started --> available <--> taken --> exited        any: leaving --> exited
  *
  * A process is available from the fork on. The next one is started only when none is available, so there is at most one
- * idle spare. Pure: no processes, no timers. Source: Postfix 3.7 master(8), ipc.md 5.7; docs/architecture.md 3.
+ * idle spare. Pure: no processes, no timers. Source: Postfix 3.7 master(8); docs/architecture.md 3.
  */
 import { PROCESS_STATE, type StatusMessage } from '@posthorn/wire/status-message'
 

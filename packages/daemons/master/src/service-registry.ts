@@ -3,7 +3,7 @@
  *
  * At start every listener is created before any service starts; one that cannot be created ends master. At a
  * reload, services are matched by full name and type: those that stay keep their listeners, new ones are created, others
- * are closed. Source: ipc.md 5.1, 5.2, 5.10.
+ * are closed. Source: Postfix 3.7 master(5).
  */
 import { ConfigError } from '@posthorn/config/config-error'
 import { loadMasterConfig, type MasterEntry } from '@posthorn/config/master-config'

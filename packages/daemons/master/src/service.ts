@@ -5,7 +5,7 @@
  * becomes readable, a process is started and takes the client; master accepts nothing itself. A program that ends badly
  * before it has served anybody is throttled: no process for service_throttle_time, and its wake-ups are skipped.
  *
- * Source: Postfix 3.7 master(8); ipc.md 5.7, 5.8, 5.10; log lines as in logging.md 5.
+ * Source: Postfix 3.7 master(8).
  */
 import { constants } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'

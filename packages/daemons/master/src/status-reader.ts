@@ -2,7 +2,7 @@
  * status-reader - master's end of the channel on which the processes of a service report
  *
  * All processes of a service share the other end, which master keeps open too, to hand it to the next; so it never sees an
- * end of file. Closing both ends tells the processes to leave when they are idle. Source: ipc.md 5.5, 5.7.
+ * end of file. Closing both ends tells the processes to leave when they are idle. Source: Postfix 3.7 master(8).
  */
 import { decodeStatusMessages, type StatusMessage } from '@posthorn/wire/status-message'
 import { socketPair } from '@posthorn/native/socket'

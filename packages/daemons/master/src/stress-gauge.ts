@@ -2,7 +2,7 @@
  * stress-gauge - whether a service is short of processes, and whether that was said
  *
  * Stress lasts 1000 seconds from the last time that the service needed its last process; the limit is complained about at most
- * as often. Pure: times come in. Source: Postfix 3.7 STRESS_README; ipc.md 5.7.
+ * as often. Pure: times come in. Source: Postfix 3.7 STRESS_README.
  */
 
 const STRESS_MS = 1_000_000

@@ -2,7 +2,7 @@
  * wakeup-timer - lets a service do its periodic work: one `W` now and then
  *
  * With `?` it sleeps until the service has been used once. master is an ordinary trigger client here: the process that is
- * started for it finds the octet on its listener. Source: Postfix 3.7 master(5); ipc.md 5.8.
+ * started for it finds the octet on its listener. Source: Postfix 3.7 master(5).
  */
 import { connectStream } from '@posthorn/stream/byte-stream'
 import { pipePair, type SocketAddress } from '@posthorn/native/socket'

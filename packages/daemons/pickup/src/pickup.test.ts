@@ -92,10 +92,15 @@ async function serve(stream: ByteStream, played: Played): Promise<void> {
   }
 }
 
-function drop(name: string, records: readonly Given[], mode = 0o744): void {
+function drop(
+  name: string,
+  records: readonly Given[],
+  mode = 0o744,
+  modifiedSeconds = 1795216000,
+): void {
   const path = `maildrop/${name}`
   writeFileSync(path, records.map(([type, text]) => encodeRecord(type, text)).join(''), 'latin1')
-  utimesSync(path, 1795216000, 1795216000)
+  utimesSync(path, modifiedSeconds, modifiedSeconds)
   chmodSync(path, mode)
 }
 
@@ -213,13 +218,29 @@ t.test('Pickup leaves what it cannot take', async (t) => {
 
 t.test('Pickup waits for cleanup(8) to come back', async (t) => {
   await play({ cleanup_service_name: 'nobody' }, -1, async ({ pickup, log }) => {
-    drop('ABC123', [T, ...envelope, ...content, ['E', '']])
-    drop('ABC124', [T, ...envelope, ...content, ['E', '']])
+    const nowSeconds = Math.floor(Date.now() / 1000)
+    drop('ABC123', [T, ...envelope, ...content, ['E', '']], 0o744, nowSeconds)
+    drop('ABC124', [T, ...envelope, ...content, ['E', '']], 0o744, nowSeconds)
     await pickup.lookThroughMaildrop()
     t.equal(readdirSync('maildrop').length, 2)
     t.match(
       log.filter((line) => line.startsWith('warning')),
       [/connect to public\/nobody: No such file/],
+    )
+  })
+})
+
+t.test('Pickup warns of files that are old, or from the future', async (t) => {
+  await play({}, -1, async ({ pickup, log }) => {
+    const nowSeconds = Math.floor(Date.now() / 1000)
+    const daySeconds = 24 * 3600
+    const message: Given[] = [T, ...envelope, ...content, ['E', '']]
+    drop('ABC123', message, 0o744, nowSeconds - 3 * daySeconds)
+    drop('ABC124', message, 0o744, nowSeconds + daySeconds)
+    await pickup.lookThroughMaildrop()
+    t.match(
+      log.filter((line) => line.startsWith('warning')).sort(),
+      [/ABC123: message has been queued for 3 days/, /ABC124: message dated \d+ seconds into the f/],
     )
   })
 })

@@ -6,7 +6,7 @@
  * Serves: public/postlog, a datagram socket; no reply.
  * Trusts: its writers' time stamps and tags; the socket's directory decides who may write.
  * Needs:  process limit 1. The file is opened before privileges are dropped.
- * Source: Postfix 3.7 postlogd(8), logging.md 3.
+ * Source: Postfix 3.7 postlogd(8).
  */
 import { runService } from '@posthorn/daemon/run-service'
 import { definePostlogd } from './postlogd.ts'

@@ -3,7 +3,7 @@
  *
  * An agent that cannot be reached is reported as no agent; the scheduler then holds its transport back.
  * Ends the process: an agent that says nothing for daemon_timeout (18000s), as Postfix's queue manager does.
- * Source: Postfix 3.7 qmgr(8); spec ipc.md 3.9, qmgr.md 10, 13, 14.
+ * Source: Postfix 3.7 qmgr(8).
  */
 import { fatal, log } from '@posthorn/log/log'
 import { EndOfStreamError, StreamTimeoutError } from '@posthorn/stream/byte-stream'

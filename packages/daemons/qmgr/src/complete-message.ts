@@ -8,7 +8,7 @@
  * The file stays in the active queue until the last step. A service that cannot be asked leaves the message
  * deferred: the same steps come again after the next round.
  *
- * Source: Postfix 3.7 qmgr(8); spec qmgr.md 15 and 16.
+ * Source: Postfix 3.7 qmgr(8).
  */
 /* eslint-disable n/no-sync -- stat, utimes and rename of cached files: 2 to 30 us each (docs/performance.md 7) */
 import { closeSync, existsSync, openSync, statSync } from 'node:fs'

@@ -8,7 +8,7 @@
  * The lock is the sign of a delivery that an earlier queue manager began; nobody else touches a file of the active
  * queue, so it is closed, and the lock dropped, as soon as the envelope is in memory.
  *
- * Source: Postfix 3.7 qmgr(8); spec qmgr.md 3 and 4.
+ * Source: Postfix 3.7 qmgr(8).
  */
 /* eslint-disable n/no-sync -- lstat, rename, open, flock, read, close of a cached file: 30 us (docs/performance.md 7) */
 import { chmodSync, existsSync, lstatSync, type Stats, statSync } from 'node:fs'

@@ -4,7 +4,7 @@
  * Scans of the incoming and the deferred queue run at the same time, and each gives one file in turn, so that
  * neither a flood of new mail nor a mountain of old mail keeps the other from being delivered.
  *
- * Source: Postfix 3.7 qmgr(8); spec qmgr.md 1, 2 and 17.
+ * Source: Postfix 3.7 qmgr(8).
  */
 import { DirectoryScan, type QueueEntry } from './directory-scan.ts'
 

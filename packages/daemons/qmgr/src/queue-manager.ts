@@ -11,7 +11,7 @@
  * Holds: at most qmgr_message_active_limit messages; recipients as recipient-slots.ts says; some 50 messages
  * whose recipients are being resolved.
  * Ends the process: a queue directory that cannot be worked on, an agent that hangs for daemon_timeout.
- * Source: Postfix 3.7 qmgr(8); spec qmgr.md.
+ * Source: Postfix 3.7 qmgr(8).
  */
 import { splitAddress, splitExtension } from '@posthorn/address/split-address'
 import type { DeliveryContext } from '@posthorn/delivery/delivery-context'
@@ -69,7 +69,7 @@ export class QueueManager {
     })
   }
 
-  /** Octets of a trigger: W or I, D, A, F (spec qmgr.md 1); others mean nothing. */
+  /** Octets of a trigger: W or I, D, A, F; others mean nothing. */
   trigger(octets: string): void {
     const queues: FeedQueue[] = []
     if (octets.includes('W') || octets.includes('I')) queues.push('incoming')
@@ -126,7 +126,7 @@ export class QueueManager {
     return incomingCount
   }
 
-  /** Lets cleanup(8) bring in as many messages as went out of the incoming queue (spec ipc.md 5.9). */
+  /** Lets cleanup(8) bring in as many messages as went out of the incoming queue. */
   private fillFlowPipe(incomingCount: number): void {
     const limit = this.settings.flowTokens
     if (limit === 0) return

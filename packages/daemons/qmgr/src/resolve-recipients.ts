@@ -4,7 +4,7 @@
  * Mostly that is what trivial-rewrite(8) says. Before it come requests of the message (redirect, content filter),
  * after it what the administrator or the state of the queue says against a delivery.
  *
- * Source: Postfix 3.7 qmgr(8); spec qmgr.md 5.
+ * Source: Postfix 3.7 qmgr(8).
  */
 import { quoteAddress } from '@posthorn/address/quote-address'
 import { unquoteAddress } from '@posthorn/address/quote-address'

@@ -4,7 +4,7 @@
  * For a domain its MX hosts and their addresses, or, without MX records, the address of the domain itself
  * (RFC 5321 5.1). A failure of one MX host does not matter as long as another has an address; among failures a
  * temporary one counts more, so that mail is not returned because of a name server that was away.
- * Limits: 100 addresses. Source: Postfix 3.7; smtp-client.md 3.
+ * Limits: 100 addresses. Source: Postfix 3.7.
  */
 import { domainToASCII } from 'node:url'
 import { isIPv4, isIPv6 } from 'node:net'

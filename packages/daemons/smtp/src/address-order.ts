@@ -2,7 +2,7 @@
  * address-order - in which order the addresses of a destination are tried
  *
  * Random, then by preference, then by address family where one is preferred; and with both families neither can use
- * up all the tries. Sources: RFC 5321 5.1, RFC 7505; Postfix 3.7, smtp-client.md 5.
+ * up all the tries. Sources: RFC 5321 5.1, RFC 7505; Postfix 3.7.
  */
 import { shuffle } from '@posthorn/dns/sort-mx'
 import { isIpv6, type ServerHost } from './server-host.ts'

@@ -10,7 +10,7 @@ import {
 
 const plain: LabelRules = { service: 'smtp', hasPasswordMaps: false, dependsOnSender: false }
 
-t.test('labels are as a real smtp(8) writes them (scache.md 8)', (t) => {
+t.test('labels are as a real smtp(8) writes them', (t) => {
   t.equal(destinationLabel(plain, 's@a.test', '[127.0.0.1]:11025'), 'smtp\n[127.0.0.1]:11025\n')
   const endpoint = {
     nexthop: 'example.com',
@@ -36,7 +36,7 @@ t.test('labels are as a real smtp(8) writes them (scache.md 8)', (t) => {
   t.end()
 })
 
-t.test('properties are as a real smtp(8) writes them (scache.md 9)', (t) => {
+t.test('properties are as a real smtp(8) writes them', (t) => {
   const destination = {
     nexthop: 'example.com',
     hostName: 'mx.example.com',

@@ -4,7 +4,7 @@
  * A label is the fields that decide whether a connection may serve another delivery, each followed by a newline, in
  * this order: service, sender, request next-hop, current next-hop, host name, address, port, TLS level. A field that
  * does not matter is left out; one that is empty is `*`; one that could be mistaken is base64.
- * Real smtp(8) processes share the cache, so the form is theirs. Source: Postfix 3.7; scache.md 8.
+ * Real smtp(8) processes share the cache, so the form is theirs. Source: Postfix 3.7.
  */
 
 export interface LabelRules {

@@ -3,7 +3,7 @@
  *
  * Opened before the process gives up its privileges and enters its jail. A table that cannot be asked ends the
  * dialogue that needs it with a "local data error", and the mail waits.
- * Source: Postfix 3.7; smtp-client.md 8, 14, 16, scache.md 12.
+ * Source: Postfix 3.7.
  */
 import type { MainConfig } from '@posthorn/config/main-config'
 import { log } from '@posthorn/log/log'

@@ -2,7 +2,7 @@
  * connect - a connection to one address of a server
  *
  * From smtp_bind_address where set, else from the only address that inet_interfaces allows, so that the world sees
- * the address that the administrator meant. Source: Postfix 3.7; smtp-client.md 6.
+ * the address that the administrator meant. Source: Postfix 3.7.
  */
 import { isIPv4, isIPv6 } from 'node:net'
 import { log } from '@posthorn/log/log'

@@ -7,7 +7,7 @@
  *   nobody took it:     defer or bounce with the last failure
  *
  * Limits: smtp_mx_address_limit addresses and smtp_mx_session_limit sessions for each next-hop.
- * Source: Postfix 3.7; smtp-client.md 2 to 7, scache.md 10 to 12.
+ * Source: Postfix 3.7.
  */
 import { log } from '@posthorn/log/log'
 import { DELIVERY_FLAGS } from '@posthorn/wire/delivery-request'
@@ -124,7 +124,7 @@ export class ConnectionLoop {
     return removeLoops(found, nexthop.host, own.all)
   }
 
-  /** Once for each request: scache.md 12. */
+  /** Once for each request. */
   async #setCachePolicy(name: string): Promise<void> {
     const { options, tables } = this.#client
     if ((await tables.isCachedDestination?.(name)) === true) {
@@ -295,7 +295,7 @@ export class ConnectionLoop {
     return session
   }
 
-  /** Kept or closed: scache.md 11. */
+  /** Kept or closed. */
   async #end(session: Session): Promise<void> {
     const wasThrottled = session.fate === 'throttled'
     if (session.isExpired) session.spend()
@@ -325,7 +325,7 @@ export class ConnectionLoop {
     await this.#greet(connection, host, path, FEATURES.bestMx, startedMs, true)
   }
 
-  /** All hosts were tried: smtp-client.md 7. */
+  /** All hosts were tried. */
   async #failRest(firstElement: string, isFallback: boolean): Promise<void> {
     if (!this.#hasRecipients) return
     const { options } = this.#client

@@ -5,7 +5,7 @@
  * another one (RFC 5321 4.5.2), a line longer than the limit is broken with CRLF SPACE. Dots are looked for after
  * every LF, so that text that slipped in with bare line ends cannot end the message early.
  * Cost: two native searches per chunk for ordinary mail; 50 KB take about 20 us.
- * Source: Postfix 3.7 smtp_line_length_limit; smtp-client.md 13.
+ * Source: Postfix 3.7 smtp_line_length_limit.
  */
 export class ContentEncoder {
   readonly #limit: number

@@ -4,7 +4,7 @@
  * The text is copied as it is, in chunks of 64 KB, except for servers that do not take 8-bit text: for those it goes
  * through the MIME converter line by line. Nothing is awaited while less than a chunk is unwritten, so a small message
  * leaves together with its final dot in one system call.
- * Source: Postfix 3.7; smtp-client.md 13.
+ * Source: Postfix 3.7.
  */
 import { quoteAddress } from '@posthorn/address/quote-address'
 import type { DeliveryJob } from '@posthorn/delivery/delivery-job'

@@ -1,13 +1,13 @@
 /**
  * delivery - one request on its way through hosts and sessions
  *
- * Decides what a failure means (smtp-client.md 15): while there is another host to try, soft failures keep the
+ * Decides what a failure means: while there is another host to try, soft failures keep the
  * recipients for it; at the last one, and for hard failures anywhere, they are deferred or bounced.
  *
  *   recipient  unmarked --> kept     another host is tried; unmarked again in the next session
  *                       --> dropped  sent, deferred or bounced, and logged
  *
- * Source: Postfix 3.7; smtp-client.md 1, 15, 17.
+ * Source: Postfix 3.7.
  */
 import { log } from '@posthorn/log/log'
 import type { DeliveryJob } from '@posthorn/delivery/delivery-job'

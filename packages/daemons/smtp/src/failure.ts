@@ -2,7 +2,7 @@
  * failure - why mail did not get to a host
  *
  * Every failure has an enhanced status code of class 4 (try again) or 5 (never) and a text. What it applies to is
- * said where it is reported: one recipient, the message, or the site (smtp-client.md 15).
+ * said where it is reported: one recipient, the message, or the site.
  */
 import type { DeliveryStatus } from '@posthorn/delivery/delivery-status'
 import type { Reply } from './reply-parser.ts'
@@ -31,7 +31,7 @@ export function serverFailure(hostName: string, reply: Reply, before: string, af
   }
 }
 
-/** Replies after which a server is not trusted with another message (scache.md 11). */
+/** Replies after which a server is not trusted with another message. */
 export function isSuspect(reply: Reply): boolean {
   const { code } = reply
   return reply.isGarbage || code < 400 || code > 599 || code === 555 || (code >= 500 && code <= 509)

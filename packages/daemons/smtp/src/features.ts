@@ -2,7 +2,7 @@
  * features - what a server can do, and how a session came about, as bits
  *
  * The numbers are those of Postfix 3.7, because they travel to scache(8) and from there perhaps to a real
- * smtp(8) (scache.md 9).
+ * smtp(8).
  */
 export const FEATURES = {
   esmtp: 1,

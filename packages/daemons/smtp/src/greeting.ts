@@ -1,7 +1,7 @@
 /**
  * greeting - the beginning of a new session: greeting, EHLO or HELO or LHLO
  *
- * Sources: RFC 5321 3.1, 3.2, 4.1.4; RFC 2033 4.1; Postfix 3.7, smtp-client.md 8.
+ * Sources: RFC 5321 3.1, 3.2, 4.1.4; RFC 2033 4.1; Postfix 3.7.
  */
 import { log } from '@posthorn/log/log'
 import { SMTPUTF8_FLAGS } from '@posthorn/wire/attr-groups'

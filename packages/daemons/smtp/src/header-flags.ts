@@ -2,7 +2,7 @@
  * header-flags - `flags=DORX` of master.cf: headers that this delivery adds, and what follows from them
  *
  * Delivered-To is about one recipient, and it ends loops: a message that has it for this recipient was here before.
- * Source: Postfix 3.7 smtp(8), lmtp(8); smtp-client.md 1.
+ * Source: Postfix 3.7 smtp(8), lmtp(8).
  */
 import type { DeliveryJob } from '@posthorn/delivery/delivery-job'
 import { ContentReader } from '@posthorn/queue/content-reader'

@@ -6,7 +6,7 @@
  * destination label -> endpoint labels -> connections, oldest first. Unlike there, an idle connection is watched: one
  * that its server closes is gone at once, so that no probe is needed.
  * Limits: `limit` connections; `ttlMs` for each. Holds descriptors until takeAll().
- * Source: scache.md 1, 2.
+ * Source: Postfix 3.7 CONNECTION_CACHE_README.
  */
 import type { ByteStream } from '@posthorn/stream/byte-stream'
 import { scheduleDeadline, type Deadline } from '@posthorn/stream/deadline-timer'

@@ -3,7 +3,7 @@
  *
  * A server of the destination that is ourselves ends the list: mail goes only to servers that are preferred to us
  * (RFC 5321 5.1). Only for port 25, where all mail of the world arrives.
- * Source: Postfix 3.7; smtp-client.md 4.
+ * Source: Postfix 3.7.
  */
 import { localFailure, type Failure } from './failure.ts'
 import { canonicalAddress } from '@posthorn/address/own-addresses'

@@ -2,7 +2,7 @@
  * mail-commands - the commands of a mail transaction with their parameters
  *
  * Each parameter only when the server offered its extension. Sources: RFC 1870 (SIZE), RFC 6152 (BODY), RFC 3461
- * (RET, ENVID, NOTIFY, ORCPT), RFC 6531 (SMTPUTF8), RFC 4954 5 (AUTH=); XFORWARD_README; smtp-client.md 12.
+ * (RET, ENVID, NOTIFY, ORCPT), RFC 6531 (SMTPUTF8), RFC 4954 5 (AUTH=); XFORWARD_README.
  */
 import { quoteAddress } from '@posthorn/address/quote-address'
 import { log } from '@posthorn/log/log'

@@ -2,7 +2,7 @@
  * nexthop - reads a destination as a person writes it: `example.com`, `[mx.example.com]:submission`, `[IPv6:::1]`
  *
  * A bad one is the configuration's fault and ends the process with the words that Postfix uses
- * (smtp-client.md 2): the queue manager then keeps the mail.
+ * for it: the queue manager then keeps the mail.
  */
 import { readFileSync } from 'node:fs'
 import { isValidHostname, isValidIpAddress, isValidUtf8Hostname } from '@posthorn/address/hostname'

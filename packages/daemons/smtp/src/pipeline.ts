@@ -4,7 +4,7 @@
  * Commands queue in the stream and go out in one write when replies are read. Replies are read, all that are
  * outstanding, before a command that would not fit into the buffer, when the connection was silent for long, at
  * every command without PIPELINING, and when the caller must know.
- * Source: Postfix 3.7; smtp-client.md 11.
+ * Source: Postfix 3.7.
  */
 import { FEATURES } from './features.ts'
 import type { Reply } from './reply-parser.ts'

@@ -8,7 +8,7 @@
  * reply as garbage. The code and the enhanced status code are those of the last line.
  * Limits: lineLimit octets of a line and of all lines together are kept; the rest is read, dropped and warned about, up
  * to 1 MB: a server that talks on is one that we have lost.
- * Sources: RFC 5321 4.2, RFC 2034; Postfix 3.7, smtp-client.md 14.
+ * Sources: RFC 5321 4.2, RFC 2034; Postfix 3.7.
  */
 import { log } from '@posthorn/log/log'
 import { printable } from '@posthorn/log/printable'

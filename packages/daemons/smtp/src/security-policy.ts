@@ -11,7 +11,7 @@ import type { Nexthop } from './nexthop.ts'
 import { LocalDataError } from './session.ts'
 import type { ClientTables } from './smtp-client.ts'
 
-/** Numbers as in cache labels (scache.md 8). */
+/** Numbers as in cache labels. */
 const LEVELS = ['none', 'may']
 
 /** Of the sessions that we make. */

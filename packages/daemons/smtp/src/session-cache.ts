@@ -3,7 +3,7 @@
  *
  * A find gives a connection that is ready for MAIL FROM, or nothing; what is wrong with a cached connection is nobody's
  * business but ours. Connections from scache(8) are probed with RSET, because nobody watched them meanwhile.
- * Source: Postfix 3.7; scache.md 6, 8 to 11.
+ * Source: Postfix 3.7.
  */
 import { log } from '@posthorn/log/log'
 import type { Descriptor } from '@posthorn/native/descriptor'

@@ -33,7 +33,7 @@ export async function quit(session: Session, options: ClientOptions): Promise<vo
   stream.close()
 }
 
-/** Is a connection from scache(8) still good? If not, it is closed without a word (scache.md 10). */
+/** Is a connection from scache(8) still good? If not, it is closed without a word. */
 export async function probe(start: SessionStart, options: ClientOptions): Promise<boolean> {
   const session = new Session(start, sessionRules(options, 'NOQUEUE', undefined))
   session.begin('sending RSET probe', options.timeouts.rsetMs)

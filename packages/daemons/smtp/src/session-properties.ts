@@ -3,7 +3,7 @@
  *
  * `name=value` lines in a fixed order and an empty line. scache(8) does not look into it; another smtp process does.
  * What is not saved (the SIZE limit, the server's own name) is not known when the connection is used again.
- * Source: Postfix 3.7; scache.md 9.
+ * Source: Postfix 3.7.
  */
 
 /** Where the connection leads, as seen by the delivery that saved it. */

@@ -6,7 +6,7 @@
  *
  * One write for each side of a `|`. Whether the connection is kept is decided just before the dot or RSET; when it is
  * not, QUIT goes with it. Every recipient is reported to the delivery as soon as its fate is known.
- * Sources: RFC 5321 3.3, RFC 2920, RFC 2033 4.2 (LMTP); Postfix 3.7, smtp-client.md 11 to 18.
+ * Sources: RFC 5321 3.3, RFC 2920, RFC 2033 4.2 (LMTP); Postfix 3.7.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { log } from '@posthorn/log/log'

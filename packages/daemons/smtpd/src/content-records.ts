@@ -9,7 +9,7 @@
  *     Received: header; a leading mailbox separator ("From ") becomes a header
  *   - bare LF: 'no' takes it as a line end and `.` LF as the end; 'normalize' takes it as a line end, but the
  *     end must be CR LF . CR LF, and other lone dots are dropped; 'reject' likewise, and remembers
- * Source: Postfix 3.7 smtpd(8), queue.md 2.1 and 2.2.
+ * Source: Postfix 3.7 smtpd(8).
  */
 import { encodeRecord, RECORD } from '@posthorn/queue/record'
 import type { BareNewlineMode } from './smtpd-settings.ts'

@@ -1,7 +1,7 @@
 /**
  * content-session - the end of a message: what cleanup(8) said becomes the reply
  *
- * 250 is said only when cleanup(8) has the message on disk. Source: Postfix 3.7, logging.md 8 and ipc.md 3.1.3.
+ * 250 is said only when cleanup(8) has the message on disk. Source: Postfix 3.7.
  */
 import { log } from '@posthorn/log/log'
 import { CLEANUP_STATUS, type SubmissionResult } from '@posthorn/wire/cleanup-protocol'

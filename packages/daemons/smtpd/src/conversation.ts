@@ -5,7 +5,7 @@
  *
  * The loop reads a command, finds its verb and counts errors; what a command means is in verbs/. A client that
  * goes away, dawdles, or makes too many errors ends here, with one log line that says where it was.
- * Source: RFC 5321 4.1; Postfix 3.7 smtpd(8), logging.md 7 and 8.
+ * Source: RFC 5321 4.1; Postfix 3.7 smtpd(8).
  */
 import { EndOfStreamError, StreamTimeoutError } from '@posthorn/stream/byte-stream'
 import { log } from '@posthorn/log/log'

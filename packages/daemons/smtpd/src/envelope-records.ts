@@ -1,7 +1,7 @@
 /**
  * envelope-records - the envelope as smtpd(8) hands it to cleanup(8)
  *
- * The order is part of what other programs see in queue files. Source: Postfix 3.7, queue.md 1.8 (a).
+ * The order is part of what other programs see in queue files. Source: Postfix 3.7.
  */
 import { encodeRecord, RECORD } from '@posthorn/queue/record'
 import { literalAddress } from './session-client.ts'

@@ -3,7 +3,7 @@
  *
  * Replies are collected and go out in one write when the session next waits for the client, so a pipelined
  * batch is answered in one packet (RFC 2920 3.2). A client with many errors waits for its replies.
- * Log lines name the queue file once there is one, NOQUEUE before. Source: Postfix 3.7, logging.md 7 to 9.
+ * Log lines name the queue file once there is one, NOQUEUE before. Source: Postfix 3.7.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { quoteAddress } from '@posthorn/address/quote-address'

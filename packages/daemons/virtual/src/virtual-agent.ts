@@ -5,7 +5,7 @@
  *              └─ not there: 5.1.1                       └─ not there, or not allowed: 4.3.5
  *
  * Addresses are looked up in lower case: with extension, without, and then the domain alone.
- * Source: Postfix 3.7 virtual(8); logging.md 15.
+ * Source: Postfix 3.7 virtual(8).
  */
 import { foldCaseUtf8 } from '@posthorn/address/split-address'
 import type { DeliveryAgent } from '@posthorn/delivery/delivery-agent'

@@ -1,7 +1,7 @@
 /**
  * own-addresses - the addresses at which we are reachable: inet_interfaces, proxy_interfaces
  *
- * Mail for a host with one of them would come back to us. Source: Postfix 3.7; smtp-client.md 4.
+ * Mail for a host with one of them would come back to us. Source: Postfix 3.7.
  */
 import { networkInterfaces } from 'node:os'
 import { isIPv6 } from 'node:net'

@@ -1,7 +1,7 @@
 /**
  * config-error - the configuration is wrong
  *
- * Ends the program: one `fatal:` line with the message, exit status 1 (logging.md; Postfix 3.7 sleeps a second before).
+ * Ends the program: one `fatal:` line with the message, exit status 1 (Postfix 3.7 sleeps a second before).
  */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'

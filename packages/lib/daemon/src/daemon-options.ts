@@ -2,7 +2,7 @@
  * daemon-options - the command line that master(8) gives to a child
  *
  * Every daemon takes the same options; parsing stops at the first word that is none, and the rest is the
- * program's own. Source: Postfix 3.7, ipc.md 5.4.
+ * program's own. Source: Postfix 3.7.
  */
 
 export interface DaemonOptions {

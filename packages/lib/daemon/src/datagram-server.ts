@@ -1,7 +1,7 @@
 /**
  * datagram-server - receives datagrams: services of kind datagram
  *
- * Each is handed to the service as it comes; the sender hears nothing. Source: Postfix 3.7, ipc.md 5.6.
+ * Each is handed to the service as it comes; the sender hears nothing. Source: Postfix 3.7.
  */
 import { DatagramSocket } from '@posthorn/native/datagram'
 import { log } from '@posthorn/log/log'

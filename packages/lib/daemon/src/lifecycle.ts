@@ -5,7 +5,7 @@
  * retirement time has come, when master(8) goes or reloads, and for reasons of its own. It first stops
  * accepting and finishes the clients it has.
  * multi services: their clients keep connections open between requests, so after a short grace the process
- * leaves all the same; such clients reconnect by protocol. Source: Postfix 3.7, ipc.md 5.6.
+ * leaves all the same; such clients reconnect by protocol. Source: Postfix 3.7.
  */
 import { flushLog, log } from '@posthorn/log/log'
 

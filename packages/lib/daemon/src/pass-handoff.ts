@@ -3,7 +3,7 @@
  *
  * postscreen(8) connects, sends the client's descriptor and then the two endpoints of the connection, which
  * the descriptor does not know when a proxy stands before it. It keeps its copy until we close the hand-off
- * connection; there is no reply. An empty list means: ask the kernel. Source: Postfix 3.7, ipc.md 3.17.
+ * connection; there is no reply. An empty list means: ask the kernel. Source: Postfix 3.7.
  */
 import { peerAddress, type SocketAddress } from '@posthorn/native/socket'
 import { Channel } from '@posthorn/wire/channel'

@@ -6,7 +6,7 @@
  * is opened and the select lock taken before the jail closes, and nothing is read from a client before it has.
  * Ends the process: `fatal` when it cannot start, `panic` on an error that nobody handled, status 0 otherwise.
  * POSTHORN_SHARE=n in the environment: our master asks a `single` service to serve n clients at once.
- * Source: Postfix 3.7, ipc.md 5.4 to 5.10.
+ * Source: Postfix 3.7.
  */
 import { isatty } from 'node:tty'
 import { ConfigError } from '@posthorn/config/config-error'

@@ -3,7 +3,7 @@
  *
  * Processes that serve one client each would all wake up for every connection. Postfix's daemons take an
  * exclusive lock on pid/TYPE.SERVICE before they wait and give it back as soon as they have accepted.
- * Not used with a process limit of 1, nor by processes that serve many. Source: Postfix 3.7, ipc.md 5.6.
+ * Not used with a process limit of 1, nor by processes that serve many. Source: Postfix 3.7.
  */
 import { openSync } from 'node:fs'
 import { unlock, waitLock } from '@posthorn/native/lock'

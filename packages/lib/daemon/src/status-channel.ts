@@ -4,7 +4,7 @@
  * Descriptor 5 is one end of a socket pair that all processes of the service share; master holds the other
  * end and never writes. Its end of file means: leave when idle, for master has gone or has reloaded.
  * A new process counts as available from the fork on, so it says nothing at start; under our own master it
- * says once that it serves many. Source: Postfix 3.7, ipc.md 5.7.
+ * says once that it serves many. Source: Postfix 3.7.
  */
 import type { Descriptor } from '@posthorn/native/descriptor'
 import { encodeStatusMessage, PROCESS_STATE } from '@posthorn/wire/status-message'

@@ -4,7 +4,7 @@
  * A trigger is a few octets on a connection of its own, or in a FIFO; there is no reply. Read once, at most
  * 1024 octets, then closed. One at a time: while a trigger is being worked on, the next ones wait in the
  * kernel. A service with a process limit of 1 tells master(8) of its first trigger only: nobody could be
- * started beside it. Source: Postfix 3.7, ipc.md 3.10 and 5.6.
+ * started beside it. Source: Postfix 3.7.
  */
 import { Acceptor } from '@posthorn/native/socket'
 import { READABLE, type Descriptor } from '@posthorn/native/descriptor'

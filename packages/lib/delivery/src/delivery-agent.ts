@@ -7,7 +7,7 @@
  * A client that leaves without a request changed its mind. A request that cannot be read, or whose file is gone,
  * is answered with "something remains"; a file that is locked by somebody else, and a failure of the agent that
  * nobody understands, end the conversation without a reply: the queue manager then tries the message again later.
- * Source: Postfix 3.7; ipc.md 3.9, smtp-client.md 1.
+ * Source: Postfix 3.7.
  */
 import { log } from '@posthorn/log/log'
 import { EndOfStreamError, type ByteStream } from '@posthorn/stream/byte-stream'

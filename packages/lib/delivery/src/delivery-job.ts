@@ -11,7 +11,7 @@
  *   deferred defer record (+ trace), flush  failed: warning      not marked
  *   probe    verify or trace record         failed: deferred     marked
  *
- * Source: Postfix 3.7 delivery agents; smtp-client.md 1, 19, 20; queue.md 3.6, 4.1.
+ * Source: Postfix 3.7 delivery agents.
  */
 import { log } from '@posthorn/log/log'
 import type { OpenQueueFile } from '@posthorn/queue/open-queue-file'

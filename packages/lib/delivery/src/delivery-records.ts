@@ -3,7 +3,7 @@
  *
  * One connection per record, as bounce(8) wants it. Every function says whether the record is safe; none throws:
  * a record that could not be made is an outcome, and the caller defers.
- * Source: Postfix 3.7 bounce(8), verify(8), flush(8); ipc.md 3.3 to 3.5.
+ * Source: Postfix 3.7 bounce(8), verify(8), flush(8).
  */
 import { log } from '@posthorn/log/log'
 import { printable } from '@posthorn/log/printable'

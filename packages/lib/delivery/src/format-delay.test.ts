@@ -1,7 +1,7 @@
 import t from 'tap'
 import { formatDelay } from './format-delay.ts'
 
-// smtp-client.md 19: seconds, then the text for limits 2, 3 and 0
+// seconds, then the text for limits 2, 3 and 0
 const table = `
 0.0049 0 0.005 0
 0.005 0.01 0.005 0

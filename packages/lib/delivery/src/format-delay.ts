@@ -1,7 +1,7 @@
 /**
  * format-delay - times in the log with two significant digits: 0.05, 1.3, 42
  *
- * Source: Postfix 3.7, delay= and delays= with delay_logging_resolution_limit; table in smtp-client.md 19.
+ * Source: Postfix 3.7, delay= and delays= with delay_logging_resolution_limit.
  */
 
 const SECOND = 1_000_000

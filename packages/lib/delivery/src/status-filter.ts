@@ -2,7 +2,7 @@
  * status-filter - lets the administrator change final results: smtp_delivery_status_filter and its kind
  *
  * The table is asked for `X.Y.Z REASON` and answers `X.Y.Z text`. A success can only become another success;
- * temporary and permanent failures can become each other. Source: Postfix 3.7; smtp-client.md 20.
+ * temporary and permanent failures can become each other. Source: Postfix 3.7.
  */
 import { log } from '@posthorn/log/log'
 import { changeClass, isDsn, type DeliveryStatus } from './delivery-status.ts'

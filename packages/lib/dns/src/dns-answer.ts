@@ -3,7 +3,7 @@
  *
  * An outcome says what became of the question, never only "no": mail is bounced for a name that does not
  * exist and waits for a server that does not answer. `reason` is the text that people know from the log.
- * Sources: RFC 1035, RFC 2308 (negative answers), RFC 7505 (null MX); texts of Postfix 3.7 (smtp-client.md 3).
+ * Sources: RFC 1035, RFC 2308 (negative answers), RFC 7505 (null MX); texts of Postfix 3.7.
  */
 
 export interface RecordData {

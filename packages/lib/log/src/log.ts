@@ -7,7 +7,7 @@
  * caller a string concatenation.
  * `fatal` and `panic` end the process. A daemon first pauses for a second: a process that cannot start must
  * not make master(8) fork in a tight loop.
- * Source: Postfix 3.7, form of log lines; logging.md 1 to 3.
+ * Source: Postfix 3.7, form of log lines.
  */
 import { ConfigError } from '@posthorn/config/config-error'
 import type { MainConfig } from '@posthorn/config/main-config'

@@ -1,5 +1,5 @@
 /*
- * pass.c - descriptors over a Unix-domain socket: one NUL octet with SCM_RIGHTS (ipc.md 4)
+ * pass.c - descriptors over a Unix-domain socket: one NUL octet with SCM_RIGHTS
  */
 #include "native.h"
 

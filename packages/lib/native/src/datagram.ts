@@ -1,7 +1,7 @@
 /**
  * datagram - Unix-domain datagram sockets, for log lines
  *
- * Source: unix(7); ipc.md 3.16 (postlog), RFC 5424 is above this.
+ * Source: unix(7). RFC 5424 is above this.
  */
 import { chmodSync, unlinkSync } from 'node:fs'
 import { Descriptor } from './descriptor.ts'

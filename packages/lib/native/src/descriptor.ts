@@ -5,7 +5,7 @@
  * writes never wait. A watched descriptor is registered once, edge-triggered; `maybeReadable` and `maybeWritable` say
  * whether trying is worth a system call: they start true, a call that would have waited clears them, an event sets them.
  *
- * Source: epoll(7), unix(7); ipc.md 4 for passing.
+ * Source: epoll(7), unix(7).
  */
 import { native } from './load.ts'
 import {

@@ -3,7 +3,7 @@
  *
  * Everything here is non-blocking and close-on-exec. Addresses are numeric; names are resolved elsewhere.
  *
- * Source: socket(7), ip(7), ipv6(7), unix(7); ipc.md 5.3 and 5.6 for listeners.
+ * Source: socket(7), ip(7), ipv6(7), unix(7).
  */
 import { Descriptor } from './descriptor.ts'
 import { native, type NativeAddress } from './load.ts'
@@ -94,7 +94,7 @@ export function setNoDelay(d: Descriptor): void {
   checked(native.setNoDelay(d.fd))
 }
 
-/** Somebody else took the connection, or it was gone before we came: accept(2), ipc.md 5.6. */
+/** Somebody else took the connection, or it was gone before we came: accept(2). */
 const IGNORED = new Set([
   'EAGAIN',
   'ECONNABORTED',

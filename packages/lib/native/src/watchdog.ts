@@ -1,7 +1,7 @@
 /**
  * watchdog - ends this process when its event loop hangs
  *
- * Source: alarm(2); ipc.md 5.12. SIGALRM keeps its default effect, so nothing has to run in the hanging process.
+ * Source: alarm(2). SIGALRM keeps its default effect, so nothing has to run in the hanging process.
  */
 import { native } from './load.ts'
 

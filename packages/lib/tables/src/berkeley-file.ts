@@ -4,7 +4,7 @@
  * Page 0 tells type and page size. Every page has its entry count at 20, its type at 25 and, from 26, the offsets of its
  * items. Hash pages (13, 2) and btree leaves (5) hold key, data, key, data. Long items stand on chains of overflow pages
  * (7). Other pages do not matter to a reader of everything. The byte order is that of the machine that wrote the file.
- * Sources: the file format of Berkeley DB 5.3; queue.md 6.5.
+ * Sources: the file format of Berkeley DB 5.3.
  */
 
 const MAGIC_HASH = 0x00061561

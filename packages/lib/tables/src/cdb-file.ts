@@ -3,7 +3,7 @@
  *
  * 256 pairs of (position, slots) of 32 bits, little-endian; from 2048 the records: key length, data length, key, data;
  * then the hash tables, which a reader of everything does not need: the first of them ends the records.
- * Sources: cr.yp.to/cdb/cdb.txt; queue.md 6.3.
+ * Sources: cr.yp.to/cdb/cdb.txt.
  */
 import { DatabaseFormatError, type EntryVisitor } from './berkeley-file.ts'
 

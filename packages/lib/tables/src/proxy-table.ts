@@ -3,7 +3,7 @@
  *
  * All proxied tables of a process share one client. Whether a table holds patterns is the server's knowledge, which
  * comes with the first request; until then it is taken from the type in the name.
- * Source: Postfix 3.7 proxymap(8); ipc.md 3.7.
+ * Source: Postfix 3.7 proxymap(8).
  */
 import type { MainConfig } from '@posthorn/config/main-config'
 import { log } from '@posthorn/log/log'

@@ -1,7 +1,7 @@
 /**
  * clog-warning - tells the administrator that one destination fills the active queue
  *
- * Source: Postfix 3.7 qmgr(8), qmgr_clog_warn_time; spec qmgr.md 11.
+ * Source: Postfix 3.7 qmgr(8), qmgr_clog_warn_time.
  */
 import type { Destination } from './destination.ts'
 import type { SchedulerHost } from './scheduler-host.ts'

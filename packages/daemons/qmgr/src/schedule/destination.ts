@@ -5,7 +5,7 @@
  *     ready ──delivery done, rate delay set──▶ suspended ──timer──▶ ready
  *
  * A destination exists as long as it has entries, or is not ready; everything it learned goes with it.
- * Source: Postfix 3.7 qmgr(8); spec qmgr.md 6 and 11.
+ * Source: Postfix 3.7 qmgr(8).
  */
 import type { Timer } from './clock.ts'
 import { ConcurrencyWindow } from './concurrency-window.ts'
@@ -59,7 +59,7 @@ export class Destination {
     if (deliverable > 0 && this.blockerTag === this.transport.blockerTag) this.transport.unblock()
   }
 
-  /** Decides about connection caching when an entry was selected (spec scache.md 12). */
+  /** Decides about connection caching when an entry was selected. */
   updateConnectionCaching(nowSeconds: number): void {
     const isBackToBack = this.lastCompletionSeconds + 1 >= nowSeconds
     if (!this.storesConnections) {

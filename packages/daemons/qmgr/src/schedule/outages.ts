@@ -4,7 +4,7 @@
  * What waits for a dead one is handed to the retry service, whose log line then says why. While the retry
  * service is dead too, the queue manager defers the recipients itself.
  *
- * Source: Postfix 3.7 qmgr(8); spec qmgr.md 10 to 12.
+ * Source: Postfix 3.7 qmgr(8).
  */
 import type { Destination } from './destination.ts'
 import type { Problem } from './problem.ts'

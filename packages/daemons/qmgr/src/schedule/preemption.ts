@@ -5,7 +5,7 @@
  * discount, and a loan for very small ones), that job goes first: the big message is slowed by at most 1/slotCost,
  * and the small one does not wait for thousands of recipients that are not its own.
  *
- * Source: Postfix 3.7 SCHEDULER_README, "How the job preemption works"; spec qmgr.md 9.
+ * Source: Postfix 3.7 SCHEDULER_README, "How the job preemption works".
  */
 import type { Job } from './job.ts'
 import { takeExtraSlots } from './recipient-slots.ts'

@@ -5,7 +5,7 @@
  * read to its end gives back what it does not use, and that goes to the oldest message that still has recipients
  * to read. Over all jobs and the pool the sum stays <transport>_recipient_limit, except for extra slots.
  *
- * Source: Postfix 3.7 qmgr(8), SCHEDULER_README; spec qmgr.md 7.
+ * Source: Postfix 3.7 qmgr(8), SCHEDULER_README.
  */
 import type { Job } from './job.ts'
 import type { Transport } from './transport.ts'

@@ -8,7 +8,7 @@
  * here happens in memory; the world is behind SchedulerHost.
  *
  * Limits: messages and recipients in memory are bounded by whoever assigns them (import-message.ts).
- * Source: Postfix 3.7 qmgr(8), SCHEDULER_README; spec qmgr.md 6 to 14.
+ * Source: Postfix 3.7 qmgr(8), SCHEDULER_README.
  */
 import { foldCase } from '@posthorn/address/split-address'
 import { ClogWarning } from './clog-warning.ts'

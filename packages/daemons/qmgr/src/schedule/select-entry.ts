@@ -1,7 +1,7 @@
 /**
  * select-entry - what an agent that is ready delivers next
  *
- * Source: Postfix 3.7 SCHEDULER_README; spec qmgr.md 9.
+ * Source: Postfix 3.7 SCHEDULER_README.
  */
 import type { Entry } from './entry.ts'
 import type { Job } from './job.ts'

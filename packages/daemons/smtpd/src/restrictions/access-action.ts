@@ -3,7 +3,7 @@
  *
  * `OK`, `REJECT text`, `450 text`, `HOLD`, `FILTER transport:nexthop`, or a list of restrictions. What an entry
  * does to the message is kept in the transaction, and sent to cleanup(8) at its end.
- * Source: Postfix 3.7 access(5); texts in logging.md 9.
+ * Source: Postfix 3.7 access(5).
  */
 import { splitList } from '@posthorn/config/split-list'
 import { log } from '@posthorn/log/log'

@@ -2,7 +2,7 @@
  * name-checks - restrictions on names: the client's, the one in HELO, the domains of sender and recipient
  *
  * Syntax first, then DNS where the restriction asks for it. What DNS cannot say becomes a deferral in place of
- * a permission (unknown_*_tempfail_action = defer_if_permit). Source: Postfix 3.7 postconf(5), logging.md 9.
+ * a permission (unknown_*_tempfail_action = defer_if_permit). Source: Postfix 3.7 postconf(5).
  */
 import { splitAddress } from '@posthorn/address/split-address'
 import {

@@ -2,7 +2,7 @@
  * policy-request - what an access policy server is told about a session
  *
  * All attributes are always there, in this order; those about SASL and TLS are empty, as there is neither.
- * Source: Postfix 3.7 SMTPD_POLICY_README; ipc.md 3.18.
+ * Source: Postfix 3.7 SMTPD_POLICY_README.
  */
 import type { AttrList } from '@posthorn/wire/attr-list'
 import type { Evaluation } from './evaluation.ts'

@@ -10,7 +10,7 @@
  * Trusts: the server to decide; not to answer in time, or in form.
  * Limits: a connection for each session that asks at this moment; of those that nobody uses, 10 are kept, for
  * smtpd_policy_service_max_idle. Replies are limited by attr-list.ts.
- * Source: Postfix 3.7 SMTPD_POLICY_README; ipc.md 3.18.
+ * Source: Postfix 3.7 SMTPD_POLICY_README.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isIP } from 'node:net'

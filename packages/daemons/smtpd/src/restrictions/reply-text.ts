@@ -2,7 +2,7 @@
  * reply-text - puts reply code, enhanced code and text together
  *
  * The class (first digit) of the enhanced code follows the reply code. Text from a table may bring its own
- * enhanced code. Source: Postfix 3.7, logging.md 9; RFC 3463.
+ * enhanced code. Source: Postfix 3.7; RFC 3463.
  */
 
 /** `554` and `5.7.1 text`: the text's own enhanced code, else `fallback`, adapted to the class of `code`. */
