@@ -238,9 +238,9 @@ t.test('Pickup warns of files that are old, or from the future', async (t) => {
     drop('ABC123', message, 0o744, nowSeconds - 3 * daySeconds)
     drop('ABC124', message, 0o744, nowSeconds + daySeconds)
     await pickup.lookThroughMaildrop()
-    t.match(
-      log.filter((line) => line.startsWith('warning')).sort(),
-      [/ABC123: message has been queued for 3 days/, /ABC124: message dated \d+ seconds into the f/],
-    )
+    t.match(log.filter((line) => line.startsWith('warning')).sort(), [
+      /ABC123: message has been queued for 3 days/,
+      /ABC124: message dated \d+ seconds into the f/,
+    ])
   })
 })
