@@ -1,7 +1,7 @@
 /**
  * child-process - starts one process of a service
  *
- * Descriptors: 0 to 2 /dev/null, 3 and 4 the flow-control pipe, 5 the status channel, 6 and on the listeners; nothing else is
+ * Descriptors: 0 to 2 as master has them (/dev/null, unless it was told to keep some), 3 and 4 the flow-control pipe, 5 the status channel, 6 and on the listeners; nothing else is
  * inherited, for everything that master opens is close-on-exec. The process keeps master's user, group and working
  * directory; it gives up what its command line tells it to. Source: Postfix 3.7 master(8).
  */
@@ -15,8 +15,6 @@ export interface ChildPlan {
   readonly name: string
   readonly args: readonly string[]
   readonly environment: Readonly<Record<string, string>>
-  /** 0, 1, 2. */
-  readonly standard: readonly ('ignore' | 'inherit')[]
   /** From 3 on. */
   readonly descriptors: readonly number[]
 }
@@ -38,7 +36,7 @@ const NO_ROOM = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'])
 
 /** The process id; undefined: it could not be started, and the handler will hear why. */
 export function startChild(plan: ChildPlan, handlers: ChildHandlers): number | undefined {
-  const stdio: StdioOptions = [...plan.standard, ...plan.descriptors]
+  const stdio: StdioOptions = ['inherit', 'inherit', 'inherit', ...plan.descriptors]
   const fail = (error: unknown): void => {
     handlers.failed(errorReason(error), NO_ROOM.has(errorCode(error) ?? ''))
   }

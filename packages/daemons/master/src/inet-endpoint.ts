@@ -1,18 +1,18 @@
 /**
  * inet-endpoint - where an `inet` service of master.cf listens
  *
- * `port`, `host:port`, `[address]:port`; the port is a number or a name of known_tcp_ports or /etc/services. Without a
- * host: the wild-card addresses when inet_interfaces is `all`, else each address of inet_interfaces. Names of hosts and
- * ports are resolved once; two entries with the same endpoints are the same service, however they are written.
+ * `port`, `:port`, `host:port`, `[address]:port`; the port is a number or a name of known_tcp_ports or /etc/services.
+ * Without a host: the addresses of inet_interfaces. Names of hosts and ports are resolved once; two entries with the same
+ * endpoints are the same service, however they are written.
  *
- * Source: Postfix 3.7 master(5).
+ * Source: Postfix 3.7 master(5), and the program itself for what it says about mistakes.
  */
-import { lookup } from 'node:dns/promises'
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import { networkInterfaces } from 'node:os'
+import { hostnameFault } from '@posthorn/config/hostname-fault'
 import type { MainConfig } from '@posthorn/config/main-config'
 import type { SocketAddress } from '@posthorn/native/socket'
+import { hostAddresses, ownAddresses, readProtocols, type Protocols } from './own-interfaces.ts'
 
 type InetAddress = Extract<SocketAddress, { port: number }>
 
@@ -24,11 +24,11 @@ export interface InetEndpoint {
 }
 
 /** The parts of main.cf that a reload cannot change. */
-export interface NetworkSettings {
+export interface NetworkSettings extends Protocols {
   readonly interfaces: string
   readonly protocols: string
-  readonly hasIpv4: boolean
-  readonly hasIpv6: boolean
+  /** What inet_interfaces stands for. */
+  readonly ownAddresses: readonly string[]
   readonly ports: ReadonlyMap<string, number>
 }
 
@@ -37,14 +37,16 @@ export class EndpointError extends Error {
   readonly code = 'POSTHORN_MASTER_ENDPOINT'
 }
 
-export function readNetworkSettings(config: MainConfig): NetworkSettings {
-  const protocols = config.text('inet_protocols').toLowerCase()
-  const words = protocols.split(/[\s,]+/)
+/** @throws {ConfigError} inet_interfaces names a host that nobody knows */
+export async function readNetworkSettings(config: MainConfig): Promise<NetworkSettings> {
+  const interfaces = config.text('inet_interfaces')
+  const protocols = config.text('inet_protocols')
+  const enabled = readProtocols(protocols)
   return {
-    interfaces: config.text('inet_interfaces'),
+    ...enabled,
+    interfaces,
     protocols,
-    hasIpv4: words.includes('all') || words.includes('ipv4'),
-    hasIpv6: words.includes('all') || words.includes('ipv6'),
+    ownAddresses: await ownAddresses(interfaces, enabled),
     ports: knownPorts(config.text('known_tcp_ports')),
   }
 }
@@ -66,10 +68,17 @@ export async function resolveEndpoint(
   network: NetworkSettings,
 ): Promise<InetEndpoint> {
   const { host, port: portName } = splitEndpoint(service)
+  const hosts = host === undefined ? network.ownAddresses : await hostAddresses(host, network)
+  const [first] = hosts
+  if (first === undefined) {
+    const why = host === undefined ? 'no valid IP address found' : 'bad hostname or network address'
+    throw new EndpointError(`${why}: ${service}`)
+  }
   const port = findPort(portName, network)
-  const hosts =
-    host === undefined ? await ownAddresses(network) : await hostAddresses(host, network)
-  if (hosts.length === 0) throw new EndpointError(`no valid IP address found: ${service}`)
+  if (port === undefined) {
+    throw new EndpointError(`${first}:${portName}: Servname not supported for ai_socktype`)
+  }
+  if (port === 0 || port > 65_535) throw new EndpointError(`no such TCP port: ${service}`)
   const addresses = hosts.map((address): InetAddress => {
     return { family: isIP(address) === 4 ? 'inet' : 'inet6', address, port }
   })
@@ -82,20 +91,36 @@ export async function resolveEndpoint(
 
 /** @throws {EndpointError} */
 export function splitEndpoint(service: string): { host: string | undefined; port: string } {
-  const bracketed = /^\[([^\]]+)\](?::(.+))?$/.exec(service)
-  const plain = /^(?:(.*):)?([^:]+)$/.exec(service)
-  const [, host, port] = bracketed ?? plain ?? []
-  if (port === undefined || host === '') {
-    throw new EndpointError(`bad hostname or network address: ${service}`)
+  const { host, port } = service.startsWith('[') ? splitBracketed(service) : splitPlain(service)
+  if (port === '') throw new EndpointError(`missing service information in "${service}"`)
+  if (host === undefined) return { host, port }
+  const bare = host.replace(/^ipv6:/i, '')
+  // a scoped address (RFC 4007 11) is none to Postfix either
+  if (bare.includes('%') || (isIP(bare) === 0 && hostnameFault(bare) !== undefined)) {
+    throw new EndpointError(`valid hostname or network address required in "${service}"`)
   }
-  return { host: host?.replace(/^ipv6:/i, ''), port }
+  return { host: bare, port }
 }
 
-/** @throws {EndpointError} */
-function findPort(name: string, network: NetworkSettings): number {
-  const port = /^\d+$/.test(name) ? Number(name) : (network.ports.get(name) ?? servicePort(name))
-  if (port !== undefined && port > 0 && port < 65_536) return port
-  throw new EndpointError(`bad hostname or network address: ${name}`)
+function splitBracketed(service: string): { host: string; port: string } {
+  const end = service.indexOf(']')
+  if (end < 0) throw new EndpointError(`missing "]" in "${service}"`)
+  const rest = service.slice(end + 1)
+  if (rest !== '' && !rest.startsWith(':')) {
+    throw new EndpointError(`garbage after "]" in "${service}"`)
+  }
+  return { host: service.slice(1, end), port: rest.slice(1) }
+}
+
+function splitPlain(service: string): { host: string | undefined; port: string } {
+  const colon = service.lastIndexOf(':')
+  const port = service.slice(colon + 1)
+  return { host: colon <= 0 ? undefined : service.slice(0, colon), port }
+}
+
+/** undefined: nobody knows that name. */
+function findPort(name: string, network: NetworkSettings): number | undefined {
+  return /^\d+$/.test(name) ? Number(name) : (network.ports.get(name) ?? servicePort(name))
 }
 
 /** From /etc/services: `smtp 25/tcp mail`. */
@@ -113,45 +138,6 @@ function servicePort(name: string): number | undefined {
     if (found && (first === name || aliases.includes(name))) return Number(found[1])
   }
   return undefined
-}
-
-function isEnabled(address: string, network: NetworkSettings): boolean {
-  return isIP(address) === 6 ? network.hasIpv6 : network.hasIpv4
-}
-
-async function hostAddresses(host: string, network: NetworkSettings): Promise<string[]> {
-  const bare = host.replace(/^\[(.*)\]$/, '$1')
-  if (isIP(bare) !== 0) return isEnabled(bare, network) ? [bare] : []
-  try {
-    const found = await lookup(bare, { all: true, order: 'ipv4first' })
-    const addresses = found.map(({ address }) => address)
-    return [...new Set(addresses)].filter((address) => isEnabled(address, network))
-  } catch {
-    return [] // unknown names have no usable address
-  }
-}
-
-async function ownAddresses(network: NetworkSettings): Promise<string[]> {
-  const words = network.interfaces.split(/[\s,]+/).filter((word) => word !== '')
-  if (words.some((word) => word.toLowerCase() === 'all')) {
-    return ['0.0.0.0', '::'].filter((address) => isEnabled(address, network))
-  }
-  const addresses = new Set<string>()
-  for (const word of words) {
-    const found =
-      word.toLowerCase() === 'loopback-only'
-        ? loopbackAddresses().filter((address) => isEnabled(address, network))
-        : await hostAddresses(word, network)
-    for (const address of found) addresses.add(address)
-  }
-  return [...addresses]
-}
-
-function loopbackAddresses(): string[] {
-  return Object.values(networkInterfaces())
-    .flatMap((list) => list ?? [])
-    .filter((entry) => entry.internal)
-    .map((entry) => entry.address)
 }
 
 function isLoopback(address: string): boolean {

@@ -19,6 +19,8 @@ import type { InetEndpoint } from './inet-endpoint.ts'
 /** Whoever may enter the directory may connect. */
 const SOCKET_MODE = 0o666
 const FIFO_MODE = 0o622
+/** unix(7): 108 octets with the terminator. */
+const LONGEST_SOCKET_PATH = 107
 
 export interface ListenSettings {
   readonly backlog: number
@@ -57,23 +59,34 @@ export function createListeners(
 
 function createLocal(entry: MasterEntry, settings: ListenSettings): Descriptor {
   const path = localEndpoint(entry)
-  try {
+  if (entry.type !== 'fifo' && path.length > LONGEST_SOCKET_PATH) {
+    throw new ConfigError(`unix-domain name too long: ${path}`)
+  }
+  attempt(`remove ${path}`, () => {
     rmSync(path, { force: true })
-    switch (entry.type) {
-      case 'fifo':
-        return createFifo(path)
-      case 'unix-dgram':
-        return DatagramSocket.bind(path, SOCKET_MODE).detach()
-      default: {
-        const listener = listenOn({ family: 'unix', path }, settings)
-        chmodSync(path, SOCKET_MODE)
-        return listener
-      }
+  })
+  if (entry.type === 'fifo') {
+    return attempt(`fifo_listen: create fifo ${path}`, () => createFifo(path))
+  }
+  return attempt(`bind: ${path}`, () => {
+    if (entry.type === 'unix-dgram') return DatagramSocket.bind(path, SOCKET_MODE).detach()
+    const listener = listenOn({ family: 'unix', path }, settings)
+    try {
+      chmodSync(path, SOCKET_MODE)
+    } catch (error) {
+      listener.close()
+      throw error
     }
+    return listener
+  })
+}
+
+/** @throws {ConfigError} `what`, and why it failed */
+function attempt<Result>(what: string, action: () => Result): Result {
+  try {
+    return action()
   } catch (error) {
-    throw new ConfigError(`create ${entry.type} service ${path}: ${errorReason(error)}`, {
-      cause: error,
-    })
+    throw new ConfigError(`${what}: ${errorReason(error)}`, { cause: error })
   }
 }
 

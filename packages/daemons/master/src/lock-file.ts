@@ -19,7 +19,9 @@ export function takeLockFile(path: string): void {
   try {
     fd = openSync(path, O_RDWR | O_CREAT, 0o644)
   } catch (error) {
-    throw new ConfigError(`open lock file ${path}: cannot open file: ${errorReason(error)}`, {
+    // Postfix opens what is there, and creates what is not
+    const attempt = errorCode(error) === 'ENOENT' ? 'create file exclusively' : 'open file'
+    throw new ConfigError(`open lock file ${path}: cannot ${attempt}: ${errorReason(error)}`, {
       cause: error,
     })
   }

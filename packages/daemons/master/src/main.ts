@@ -9,6 +9,7 @@
 import { ConfigError } from '@posthorn/config/config-error'
 import { MainConfig } from '@posthorn/config/main-config'
 import { checkStartup } from '@posthorn/config/startup-checks'
+import { runDebugger } from '@posthorn/daemon/debugger'
 import { fatal, log, openLog, panic } from '@posthorn/log/log'
 import { errorReason } from '@posthorn/native/system-error'
 import { detach, isInBackground, startInBackground, tellReady } from './background.ts'
@@ -28,6 +29,15 @@ function loadConfig(options: MasterOptions): MainConfig {
   return config
 }
 
+function enterQueueDirectory(config: MainConfig): void {
+  const directory = config.text('queue_directory')
+  try {
+    process.chdir(directory)
+  } catch (error) {
+    throw new ConfigError(`chdir ${directory}: ${errorReason(error)}`, { cause: error })
+  }
+}
+
 /** What is said from now on must be in the log when this process is gone. */
 let openLastLog = (): void => undefined
 
@@ -37,7 +47,8 @@ async function run(): Promise<void> {
   const options = parseMasterOptions(process.argv.slice(2), process.env)
   if (options.isTest) {
     const config = loadConfig(options)
-    process.chdir(config.text('queue_directory'))
+    Identity.of(config)
+    enterQueueDirectory(config)
     process.exitCode = isLockHeld(MASTER_LOCK) ? 1 : 0
     return
   }
@@ -54,7 +65,8 @@ async function run(): Promise<void> {
   }
   const warnings = [...config.warnings, ...checkStartup(config)]
   for (const warning of warnings) log.warning(warning)
-  process.chdir(config.text('queue_directory'))
+  enterQueueDirectory(config)
+  if (options.isDebugged) await runDebugger(config)
   await Master.start(config, options, identity)
   tellReady()
 }

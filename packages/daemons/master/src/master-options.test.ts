@@ -14,6 +14,11 @@ t.test('parseMasterOptions()', (t) => {
   for (const bad of ['-x', '-t -w', '-e soon', 'word', '-c']) {
     t.throws(() => parseMasterOptions(bad.split(' ')), { code: 'POSTHORN_USAGE' })
   }
+  t.throws(() => parseMasterOptions(['-t', '-w']), /options cannot be used together/)
+  t.equal(parseMasterOptions(['-e', '0']).exitSeconds, 0, 'at once, as Postfix does')
+  t.equal(parseMasterOptions([]).exitSeconds, undefined)
+  t.equal(parseMasterOptions(['-D']).isDebugged, true)
+  t.equal(parseMasterOptions([], { MAIL_DEBUG: '' }).isDebugged, true)
   t.throws(() => parseMasterOptions(['-i'], {}, 2), /only for PID 1/)
   t.throws(() => parseMasterOptions(['-i', '-d'], {}, 1), { code: 'POSTHORN_USAGE' })
   t.end()

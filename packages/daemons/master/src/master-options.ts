@@ -10,8 +10,10 @@ export interface MasterOptions {
   readonly configDirectory: string | undefined
   /** -d: keeps the terminal and standard descriptors, for children too. */
   readonly staysAttached: boolean
-  /** -e: ends after that time; 0 = never. */
-  readonly exitSeconds: number
+  /** -e: ends after that time; undefined = never. */
+  readonly exitSeconds: number | undefined
+  /** -D: debugger_command is run before anything starts. */
+  readonly isDebugged: boolean
   /** -i: runs as process 1, which is no group leader and keeps standard output. */
   readonly isInit: boolean
   /** -s: keeps standard output. */
@@ -46,16 +48,17 @@ export function parseMasterOptions(
   } catch (error) {
     throw new UsageError(USAGE, { cause: error })
   }
-  const exitTime = values.get('e') ?? '0'
-  if (!/^\d{1,9}$/.test(exitTime)) throw new UsageError(USAGE)
+  const exitTime = values.get('e')
+  if (exitTime !== undefined && !/^\d{1,9}$/.test(exitTime)) throw new UsageError(USAGE)
   const has = (letter: string): boolean => values.has(letter)
-  if (has('i') && (has('D') || has('d') || has('w'))) throw new UsageError(USAGE)
-  if (has('t') && has('w')) throw new UsageError(USAGE)
   if (has('i') && pid !== 1) throw new UsageError('-i is allowed only for PID 1 process')
+  if (has('i') && (has('D') || has('d') || has('w'))) throw new UsageError(USAGE)
+  if (has('t') && has('w')) throw new UsageError('the -t and -w options cannot be used together')
   return {
     configDirectory: values.get('c'),
     staysAttached: has('d'),
-    exitSeconds: Number(exitTime),
+    exitSeconds: exitTime === undefined ? undefined : Number(exitTime),
+    isDebugged: has('D') || environment['MAIL_DEBUG'] !== undefined,
     isInit: has('i'),
     keepsOutput: has('s') || has('i'),
     isTest: has('t'),

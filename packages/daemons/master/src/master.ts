@@ -8,10 +8,10 @@
  * Source: Postfix 3.7 master(8).
  */
 import { availableParallelism, constants } from 'node:os'
-import { isDeepStrictEqual } from 'node:util'
 import { ConfigError } from '@posthorn/config/config-error'
 import { filteredEnvironment } from '@posthorn/config/environment'
 import { MainConfig } from '@posthorn/config/main-config'
+import { checkStartup } from '@posthorn/config/startup-checks'
 import { flushLog, log, openLog } from '@posthorn/log/log'
 import { pipePair } from '@posthorn/native/socket'
 import { startWatchdog } from '@posthorn/native/watchdog'
@@ -33,14 +33,21 @@ export class Master {
   readonly #flow = pipePair()
   #config: MainConfig
   #generation = 0
-  #reloading: Promise<void> = Promise.resolve()
+  /** Hang-ups that come while one is worked on are one more reload. */
+  #isReloading = false
+  #isReloadWanted = false
 
-  private constructor(config: MainConfig, options: MasterOptions, identity: Identity) {
+  private constructor(
+    config: MainConfig,
+    options: MasterOptions,
+    identity: Identity,
+    network: NetworkSettings,
+  ) {
     this.#config = config
     this.#options = options
     this.#queueDirectory = config.text('queue_directory')
-    this.#network = readNetworkSettings(config)
-    this.#registry = new ServiceRegistry(this.#network, identity)
+    this.#network = network
+    this.#registry = new ServiceRegistry(network, identity)
   }
 
   /**
@@ -56,26 +63,26 @@ export class Master {
     identity.asMailOwner(() => {
       takeLockFile(`${config.text('data_directory')}/master.lock`)
     })
-    const master = new Master(config, options, identity)
+    const network = await readNetworkSettings(config)
+    const master = new Master(config, options, identity, network)
     await master.#registry.apply(config, master.#surroundings())
     master.#handleSignals()
-    startWatchdog(WATCHDOG_SECONDS)
+    if (!options.isDebugged) startWatchdog(WATCHDOG_SECONDS)
     setInterval(() => undefined, 0x7fffffff) // a master without services waits for a reload
-    if (options.exitSeconds > 0) master.#exitAfter(options.exitSeconds)
+    if (options.exitSeconds !== undefined) master.#exitAfter(options.exitSeconds)
     log.info(`daemon started -- ${about(config)}`)
     return master
   }
 
   #surroundings(): ServiceSurroundings {
     const config = this.#config
-    const { staysAttached, keepsOutput, isVerbose } = this.#options
+    const { staysAttached, isVerbose } = this.#options
     return {
       daemonDirectory: config.text('daemon_directory'),
       environment: this.#childEnvironment(),
       throttleSeconds: config.seconds('service_throttle_time'),
       workers: config.integer('service_worker_limit') || availableParallelism(),
       staysAttached,
-      keepsOutput,
       isVerbose,
       flow: this.#flow,
       nextGeneration: () => {
@@ -85,17 +92,19 @@ export class Master {
     }
   }
 
+  /** Without MAIL_CONFIG a process would read somebody else's configuration, whatever import_environment says. */
   #childEnvironment(): Record<string, string> {
+    const tag = { ...process.env, MAIL_LOGTAG: this.#config.text('syslog_name') }
     return {
-      ...filteredEnvironment(this.#config, 'import_environment'),
+      ...filteredEnvironment(this.#config, 'import_environment', tag),
       MAIL_CONFIG: this.#config.directory,
-      MAIL_LOGTAG: this.#config.text('syslog_name'),
     }
   }
 
   #handleSignals(): void {
     process.on('SIGHUP', () => {
-      this.#reloading = this.#reloading.then(async () => this.#reload())
+      this.#isReloadWanted = true
+      if (!this.#isReloading) this.#reloadAsWanted().catch(rethrow)
     })
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
       process.on(signal, () => {
@@ -116,13 +125,22 @@ export class Master {
     )
   }
 
+  async #reloadAsWanted(): Promise<void> {
+    this.#isReloading = true
+    while (this.#isReloadWanted) {
+      this.#isReloadWanted = false
+      await this.#reload()
+    }
+    this.#isReloading = false
+  }
+
   async #reload(): Promise<void> {
     const before = this.#config
     try {
       const config = MainConfig.load({ directory: before.directory, program: 'master' })
       openMasterLog(config, this.#options)
       log.info(`reload -- ${about(config)}`)
-      for (const warning of config.warnings) log.warning(warning)
+      for (const warning of [...config.warnings, ...checkStartup(config)]) log.warning(warning)
       this.#warnOfFixed(config)
       this.#config = config
       await this.#registry.apply(config, this.#surroundings())
@@ -137,18 +155,19 @@ export class Master {
 
   /** What takes a restart. */
   #warnOfFixed(config: MainConfig): void {
-    const network = readNetworkSettings(config)
-    if (config.text('queue_directory') !== this.#queueDirectory) {
-      log.warning('ignoring queue_directory parameter value change')
+    const fixed = [
+      ['queue_directory', this.#queueDirectory],
+      ['inet_protocols', this.#network.protocols],
+    ] as const
+    for (const [name, value] of fixed) {
+      if (config.text(name) === value) continue
+      log.warning(`ignoring ${name} parameter value change`)
+      log.warning(`old value: "${value}", new value: "${config.text(name)}"`)
+      log.warning(`to change ${name}, stop and start Postfix`)
     }
-    if (network.protocols !== this.#network.protocols) {
-      log.warning('ignoring inet_protocols parameter value change')
-      log.warning(`old value: "${this.#network.protocols}", new value: "${network.protocols}"`)
-      log.warning('to change inet_protocols, stop and start Postfix')
-    }
-    if (isDeepStrictEqual(network.interfaces, this.#network.interfaces)) return
+    if (config.text('inet_interfaces') === this.#network.interfaces) return
     for (const { spec } of this.#registry.services) {
-      if (spec.entry.type !== 'inet' || spec.fullName.startsWith('[')) continue
+      if (spec.entry.type !== 'inet') continue
       log.warning(`service ${spec.entry.service}: ignoring inet_interfaces change`)
       log.warning('to change inet_interfaces, stop and start Postfix')
     }
@@ -177,12 +196,12 @@ export class Master {
  */
 export function openMasterLog(config: MainConfig, options: MasterOptions, hasFailed = false): void {
   const { isVerbose, staysAttached } = options
-  const writesFile = hasFailed
   openLog({
     program: 'master',
     config,
     isDaemon: true,
-    writesFile,
+    fallsBack: true,
+    writesFile: hasFailed,
     isVerbose,
     stderr: staysAttached,
   })
@@ -190,6 +209,10 @@ export function openMasterLog(config: MainConfig, options: MasterOptions, hasFai
 
 function about(config: MainConfig): string {
   return `version ${config.text('mail_version')}, configuration ${config.directory}`
+}
+
+function rethrow(error: unknown): never {
+  throw error
 }
 
 /** False: this process leads no group. */

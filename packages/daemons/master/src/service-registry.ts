@@ -72,7 +72,8 @@ export class ServiceRegistry {
       for (const [key, { spec, endpoint }] of wanted) {
         if (this.#services.has(key)) continue
         const settings = {
-          backlog: Math.max(spec.entry.processLimit, defaultLimit),
+          // the kernel cuts it to net.core.somaxconn
+          backlog: Math.min(Math.max(spec.entry.processLimit, defaultLimit), 0x7fffffff),
           windowBytes: config.integer('tcp_windowsize'),
         }
         const listeners = createListeners(spec.entry, endpoint, settings, this.#identity)
@@ -101,13 +102,12 @@ export class ServiceRegistry {
       if (isOffline && entry.type === 'inet') continue
       const found = await this.#resolve(entry, config)
       const key = `${found.spec.fullName}/${entry.type}`
-      if (wanted.delete(key)) {
+      const before = wanted.get(key)?.spec
+      if (before !== undefined) {
         log.warning(
-          `duplicate master.cf entry for service "${entry.service}" (${found.spec.fullName}) -- using the last entry`,
+          `duplicate master.cf entry for service "${before.entry.service}" (${before.fullName}) -- using the last entry`,
         )
-      }
-      if (entry.type === 'unix-dgram' && entry.wakeupSeconds > 0) {
-        log.warning(`service ${entry.service}: a unix-dgram service cannot be woken up`)
+        wanted.delete(key)
       }
       wanted.set(key, found)
     }
@@ -124,12 +124,12 @@ export class ServiceRegistry {
     try {
       const endpoint = await resolveEndpoint(entry.service, this.#network)
       const [address] = endpoint.addresses
-      if (address === undefined)
-        throw new EndpointError(`no valid IP address found: ${entry.service}`)
+      if (address === undefined) throw new EndpointError(`no address: ${entry.service}`)
       const { name: fullName, isLoopbackOnly } = endpoint
       return { spec: { entry, fullName, address, isLoopbackOnly }, endpoint }
     } catch (error) {
       if (!(error instanceof EndpointError)) throw error
+      // what getaddrinfo(3) refuses is said without the place in Postfix; with it, it is found sooner
       const where = `${config.directory}/master.cf: line ${entry.line}`
       throw new ConfigError(`${where}: ${error.message}`, { cause: error })
     }

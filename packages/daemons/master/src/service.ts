@@ -12,7 +12,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { MasterEntry } from '@posthorn/config/master-config'
 import { log, logAt } from '@posthorn/log/log'
 import { ListenerWatch } from '@posthorn/native/listener-watch'
-import { errorReason } from '@posthorn/native/system-error'
+import { errorCode, errorReason } from '@posthorn/native/system-error'
 import type { Descriptor } from '@posthorn/native/descriptor'
 import type { SocketAddress } from '@posthorn/native/socket'
 import { childArguments, childEnvironment, hasStressOption } from './child-command.ts'
@@ -29,7 +29,6 @@ export interface ServiceSurroundings {
   readonly throttleSeconds: number
   readonly workers: number
   readonly staysAttached: boolean
-  readonly keepsOutput: boolean
   readonly isVerbose: boolean
   /** Read end and write end of the flow-control pipe. */
   readonly flow: readonly [Descriptor, Descriptor]
@@ -119,7 +118,13 @@ export class Service {
 
   /** TERM for every process. */
   terminate(): void {
-    for (const pid of this.#table.pids) process.kill(pid, 'SIGTERM')
+    for (const pid of this.#table.pids) {
+      try {
+        process.kill(pid, 'SIGTERM')
+      } catch (error) {
+        if (errorCode(error) !== 'ESRCH') throw error // it has ended, and we have not heard yet
+      }
+    }
   }
 
   /** Watches the listeners, or not, as the state of the processes demands. */
@@ -178,7 +183,7 @@ export class Service {
           )
         } else if (result === 'unknownState') {
           log.warning(
-            `ignoring unknown status: ${message.state} allegedly from pid: ${message.pid}`,
+            `master_status_event: ignoring unknown status: ${message.state} allegedly from pid: ${message.pid}`,
           )
         }
         this.#listen()
@@ -202,11 +207,10 @@ export class Service {
   #startProcess(): void {
     if (this.#hasStress && this.#table.isLastSlot) this.#noteStress()
     const { entry } = this.#spec
-    const { environment, flow, nextGeneration, staysAttached, keepsOutput } = this.#surroundings
+    const { environment, flow, nextGeneration, staysAttached } = this.#surroundings
     const generation = nextGeneration()
     const share = this.#table.nextShare()
     const path = this.#path
-    const kept = staysAttached ? 'inherit' : 'ignore'
     const pid = startChild(
       {
         path,
@@ -218,7 +222,6 @@ export class Service {
           isStressed: this.#hasStress ? this.#stress.isActive(Date.now()) : undefined,
         }),
         environment: childEnvironment(environment, generation, share),
-        standard: [kept, keepsOutput ? 'inherit' : kept, kept],
         descriptors: [
           flow[0].fd,
           flow[1].fd,
@@ -235,6 +238,7 @@ export class Service {
         },
       },
     )
+    log.debug(`spawn command ${path}; child pid ${pid ?? 'none'}; generation ${generation}`)
     if (pid === undefined)
       this.#isStarting = true // until #notStarted() says why
     else this.#table.started(pid, generation, share)
@@ -257,7 +261,10 @@ export class Service {
 
   #ended(pid: number, path: string, end: ChildEnd): void {
     const isAbnormal = end.status !== 0
-    if (end.signal !== undefined) {
+    log.debug(`process ${path} pid ${pid} has ended`)
+    if (this.#isClosed) {
+      // it was told to: the service is gone from master.cf
+    } else if (end.signal !== undefined) {
       const number = constants.signals[end.signal]
       log.warning(`process ${path} pid ${pid} killed by signal ${number}`)
     } else if (isAbnormal) {
@@ -290,9 +297,12 @@ export class Service {
 
   #wake(): void {
     const { entry, address, fullName } = this.#spec
-    if (this.#throttle !== undefined || entry.type === 'unix-dgram') return
+    if (this.#throttle !== undefined) return
+    log.debug(`waking up service ${fullName}`)
     wakeService(entry.type, address).catch((error: unknown) => {
-      log.warning(`cannot wake up service ${fullName}: ${errorReason(error)}`)
+      log.warning(
+        `master_wakeup_timer_event: service ${entry.service}(${fullName}): ${errorReason(error)}`,
+      )
     })
   }
 }

@@ -4,8 +4,11 @@
  * With `?` it sleeps until the service has been used once. master is an ordinary trigger client here: the process that is
  * started for it finds the octet on its listener. Source: Postfix 3.7 master(5).
  */
+import { constants } from 'node:os'
+import type { MasterEntry } from '@posthorn/config/master-config'
 import { connectStream } from '@posthorn/stream/byte-stream'
 import { pipePair, type SocketAddress } from '@posthorn/native/socket'
+import { SystemError } from '@posthorn/native/system-error'
 import { trigger } from '@posthorn/wire/trigger'
 
 const WAKE_UP = 'W'
@@ -43,11 +46,12 @@ export class WakeupTimer {
   }
 }
 
-/** @throws {Error} nobody listens there */
+/** @throws {Error} nobody listens there; datagram services have no trigger */
 export async function wakeService(
-  type: 'unix' | 'fifo' | 'inet' | 'pass',
+  type: MasterEntry['type'],
   address: SocketAddress,
 ): Promise<void> {
+  if (type === 'unix-dgram') throw new SystemError('trigger', constants.errno.EOPNOTSUPP)
   if (address.family === 'unix' && type !== 'pass') {
     await trigger(address.path, WAKE_UP, TIME_LIMIT_MS)
     return

@@ -36,6 +36,7 @@ export function definePostlogd(): ServiceDefinition {
     kind: 'datagram',
     requires: ['alone'],
     usesLimit: 'off',
+    watchdogSeconds: (config) => config.seconds('postlogd_watchdog_timeout'),
     beforeJail(context) {
       destination = openDestination(context.config)
     },

@@ -1,6 +1,7 @@
 import t from 'tap'
-import { parseDaemonOptions } from './daemon-options.ts'
+import { OptionError, parseDaemonOptions } from './daemon-options.ts'
 import { errorText } from './error-text.ts'
+import type { ServiceKind } from './service.ts'
 
 t.test('parseDaemonOptions() reads what master(8) gives', (t) => {
   const options = parseDaemonOptions([
@@ -28,10 +29,45 @@ t.test('parseDaemonOptions() reads what master(8) gives', (t) => {
   t.end()
 })
 
-t.test('parseDaemonOptions() refuses', (t) => {
-  for (const argv of [['-Q'], ['-n'], ['-s', '0'], ['-s', 'x'], ['-o', 'noequals']]) {
-    t.throws(() => parseDaemonOptions(argv), { code: 'POSTHORN_DAEMON_OPTION' }, argv.join(' '))
+t.test('parseDaemonOptions() sets a flag for each letter', (t) => {
+  t.match(parseDaemonOptions(['-dDSV', '-l', '-vv', '-v', '-r', '5s', '--', '-x']), {
+    isOnTerminal: true,
+    isDebugged: true,
+    isOneShot: true,
+    isOnStderr: true,
+    isAlone: true,
+    verbosity: 3,
+    retireSeconds: 5,
+    args: ['-x'],
+  })
+  t.equal(parseDaemonOptions(['-t', 'unix', '-', '-v']).verbosity, 0, 'a dash is no option')
+  t.end()
+})
+
+t.test('parseDaemonOptions() refuses, in the words of Postfix', (t) => {
+  const wrong: [string[], ServiceKind, string][] = [
+    [['-Q'], 'single', 'invalid option: Q'],
+    [['-n'], 'single', 'invalid option: n'],
+    [['-vQ'], 'single', 'invalid option: Q'],
+    [['-s', '0'], 'single', 'invalid socket_count: 0'],
+    [['-s', 'x'], 'single', 'invalid socket_count: x'],
+    [['-s', '-1'], 'single', 'invalid socket_count: -1'],
+    [['-r', 'x'], 'event', 'invalid retirement time: x'],
+    [['-r', '5'], 'multi', 'invalid option: r'],
+    [['-r', '5'], 'trigger', 'invalid option: r'],
+    [['-S'], 'datagram', 'invalid option: S'],
+    [['-o', 'foo'], 'single', `invalid "-o foo" option value: missing '=' after attribute name`],
+    [['-o', '=x'], 'single', 'invalid "-o =x" option value: missing attribute name'],
+    [
+      ['-o', '{ a = b }'],
+      'single',
+      `invalid "-o { a = b }" option value: missing '=' after attribute name`,
+    ],
+  ]
+  for (const [argv, kind, message] of wrong) {
+    t.throws(() => parseDaemonOptions(argv, kind), new OptionError(message, false), argv.join(' '))
   }
+  t.throws(() => parseDaemonOptions(['-V', '-Q']), new OptionError('invalid option: Q', true))
   t.end()
 })
 

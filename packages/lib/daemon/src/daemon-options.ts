@@ -1,14 +1,17 @@
 /**
  * daemon-options - the command line that master(8) gives to a child
  *
- * Every daemon takes the same options; parsing stops at the first word that is none, and the rest is the
- * program's own. Source: Postfix 3.7.
+ * Every daemon takes the same options, but -r only a service that answers clients, and -S none that receives datagrams.
+ * Parsing stops at the first word that is no option; the rest is the program's own. Texts are those of Postfix 3.7.
  */
+import { splitAssignment } from '@posthorn/config/assignment'
+import type { ServiceKind } from './service.ts'
 
 export interface DaemonOptions {
   isChrooted: boolean
   /** -d: a terminal on standard input is no mistake. */
   isOnTerminal: boolean
+  /** -D: debugger_command is run first. */
   isDebugged: boolean
   isAlone: boolean
   serviceName: string | undefined
@@ -28,33 +31,45 @@ export interface DaemonOptions {
 /** The command line is not one that master(8) would give. */
 export class OptionError extends SyntaxError {
   readonly code = 'POSTHORN_DAEMON_OPTION'
+  /** -V stood before the mistake: the line goes to standard error, too. */
+  readonly isOnStderr: boolean
+
+  constructor(message: string, isOnStderr: boolean) {
+    super(message)
+    this.isOnStderr = isOnStderr
+  }
 }
+
+const FLAGS = {
+  c: 'isChrooted',
+  d: 'isOnTerminal',
+  D: 'isDebugged',
+  l: 'isAlone',
+  S: 'isOneShot',
+  u: 'isUnprivileged',
+  V: 'isOnStderr',
+  z: 'isUnlimited',
+} as const
+
+type Flag = keyof typeof FLAGS
 
 const WITH_VALUE = new Set(['i', 'm', 'n', 'o', 'r', 's', 't'])
 
-function countOf(letter: string, text: string, least: number): number {
-  if (!/^\d{1,9}$/.test(text) || Number(text) < least) {
-    throw new OptionError(`Cannot parse option -${letter} "${text}": want a number from ${least}`)
-  }
-  return Number(text)
+function isKnown(letter: string, kind: ServiceKind): boolean {
+  if (letter === 'r') return kind === 'single' || kind === 'event'
+  if (letter === 'S') return kind !== 'datagram'
+  return letter === 'v' || letter in FLAGS || WITH_VALUE.has(letter)
 }
 
-function overrideOf(text: string): [string, string] {
-  const found = /^\s*([^=\s]+)\s*=\s*([^]*?)\s*$/.exec(text)
-  if (found === null) throw new OptionError(`Cannot parse option -o "${text}": want name=value`)
-  return [found[1] ?? '', found[2] ?? '']
-}
-
-/** @throws {OptionError} unknown option, or a value missing or malformed */
-export function parseDaemonOptions(argv: readonly string[]): DaemonOptions {
-  const overrides: [string, string][] = []
-  const options: DaemonOptions = {
+class OptionParser {
+  readonly overrides: [string, string][] = []
+  readonly options: DaemonOptions = {
     isChrooted: false,
     isOnTerminal: false,
     isDebugged: false,
     isAlone: false,
     serviceName: undefined,
-    overrides,
+    overrides: this.overrides,
     retireSeconds: 0,
     listeners: 1,
     isOneShot: false,
@@ -65,63 +80,61 @@ export function parseDaemonOptions(argv: readonly string[]): DaemonOptions {
     isUnlimited: false,
     args: [],
   }
-  const setValue = (letter: string, value: string): void => {
+
+  error(text: string): OptionError {
+    return new OptionError(text, this.options.isOnStderr)
+  }
+
+  setFlag(letter: string): void {
+    if (letter === 'v') this.options.verbosity++
+    else this.options[FLAGS[letter as Flag]] = true
+  }
+
+  setValue(letter: string, value: string): void {
     switch (letter) {
       case 'i':
-        overrides.push(['max_idle', value])
+        this.overrides.push(['max_idle', value])
         break
       case 'm':
-        overrides.push(['max_use', value])
+        this.overrides.push(['max_use', value])
         break
       case 'n':
-        options.serviceName = value
+        this.options.serviceName = value
         break
       case 'o':
-        overrides.push(overrideOf(value))
+        this.overrides.push(this.#overrideOf(value))
         break
       case 'r':
-        options.retireSeconds = countOf(letter, value, 1)
+        this.options.retireSeconds = this.#countOf('retirement time', value)
         break
       case 's':
-        options.listeners = countOf(letter, value, 1)
+        this.options.listeners = this.#countOf('socket_count', value)
         break
       default:
-        options.transport = value.toLowerCase()
+        this.options.transport = value.toLowerCase()
     }
   }
-  const setFlag = (letter: string): void => {
-    switch (letter) {
-      case 'c':
-        options.isChrooted = true
-        break
-      case 'd':
-        options.isOnTerminal = true
-        break
-      case 'D':
-        options.isDebugged = true
-        break
-      case 'l':
-        options.isAlone = true
-        break
-      case 'S':
-        options.isOneShot = true
-        break
-      case 'u':
-        options.isUnprivileged = true
-        break
-      case 'v':
-        options.verbosity++
-        break
-      case 'V':
-        options.isOnStderr = true
-        break
-      case 'z':
-        options.isUnlimited = true
-        break
-      default:
-        throw new OptionError(`invalid option: -${letter}`)
-    }
+
+  /** As atoi(3): `5s` is 5. */
+  #countOf(what: string, text: string): number {
+    const digits = /^\s*(\d{1,9})/.exec(text)?.[1] ?? '0'
+    if (Number(digits) < 1) throw this.error(`invalid ${what}: ${text}`)
+    return Number(digits)
   }
+
+  #overrideOf(text: string): [string, string] {
+    const found = splitAssignment(text)
+    if (found.kind === 'assignment') return [found.name, found.value]
+    throw this.error(`invalid "-o ${text}" option value: ${found.why}`)
+  }
+}
+
+/** @throws {OptionError} unknown option, or a value missing or malformed */
+export function parseDaemonOptions(
+  argv: readonly string[],
+  kind: ServiceKind = 'single',
+): DaemonOptions {
+  const parser = new OptionParser()
   let at = 0
   while (at < argv.length) {
     const word = argv[at] ?? ''
@@ -130,15 +143,16 @@ export function parseDaemonOptions(argv: readonly string[]): DaemonOptions {
     if (word === '--') break
     for (let i = 1; i < word.length; i++) {
       const letter = word.charAt(i)
+      if (!isKnown(letter, kind)) throw parser.error(`invalid option: ${letter}`)
       if (!WITH_VALUE.has(letter)) {
-        setFlag(letter)
+        parser.setFlag(letter)
         continue
       }
       const value = i + 1 < word.length ? word.slice(i + 1) : argv[at++]
-      if (value === undefined) throw new OptionError(`option -${letter} requires a value`)
-      setValue(letter, value)
+      if (value === undefined) throw parser.error(`invalid option: ${letter}`)
+      parser.setValue(letter, value)
       break
     }
   }
-  return { ...options, args: argv.slice(at) }
+  return { ...parser.options, args: argv.slice(at) }
 }

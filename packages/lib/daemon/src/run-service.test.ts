@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -23,6 +23,7 @@ const echo = (kind: string): string => `
           const line = await stream.readUntil('\\n', 100)
           if (line === 'throw') throw new Error('asked to')
           if (line === 'quit') return
+          if (line === 'hang') for (;;);
           if (line === 'leave') context.exitWhenIdle('told to leave')
           stream.write(line + '\\n')
         }
@@ -64,13 +65,21 @@ function startService(
   const listener = listenOn({ family: 'unix', path }, { backlog: 20 })
   const [flowRead, flowWrite] = pipePair()
   const [ours, theirs] = socketPair()
+  const environment = {
+    MAIL_CONFIG: `${directory}/conf`,
+    GENERATION: '17',
+    MAIL_LOGTAG: 'test',
+    ...options.env,
+  }
+  // env(1) takes away what a test runner gives its children: its signal handlers would keep SIGALRM from its effect
   const child = spawn(
-    process.execPath,
-    [script, '-n', 'echo', '-t', 'unix', '-V', ...(options.args ?? [])],
-    {
-      stdio: ['ignore', 'pipe', 'pipe', flowRead.fd, flowWrite.fd, theirs.fd, listener.fd],
-      env: { MAIL_CONFIG: `${directory}/conf`, GENERATION: '17', ...options.env },
-    },
+    '/usr/bin/env',
+    [
+      '-i',
+      ...Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+      ...[process.execPath, script, '-n', 'echo', '-t', 'unix', '-V', ...(options.args ?? [])],
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe', flowRead.fd, flowWrite.fd, theirs.fd, listener.fd] },
   )
   for (const given of [flowRead, flowWrite, theirs, listener]) given.close()
   const status = new ByteStream(ours, { timeoutMs: 10_000 })
@@ -184,6 +193,35 @@ t.test('runService() leaves when the service asks, after its clients', async (t)
   t.match(master.output(), 'told to leave')
 })
 
+t.test('runService() is ended when its event loop hangs', async (t) => {
+  const master = startService(t, 'single', { mainCf: 'daemon_timeout = 1s' })
+  const client = await master.connect()
+  client.write('hang\n')
+  await master.exited
+  t.equal(master.child.signalCode, 'SIGALRM')
+})
+
+t.test('runService() -D runs debugger_command, and waits for it', async (t) => {
+  const directory = t.testdir({})
+  const master = startService(t, 'single', {
+    args: ['-D', '-o', 'who = $$0 $process_name $service_name'],
+    env: { TZ: 'UTC', PATH: '/nonexistent', SECRET: 'x' },
+    mainCf: `debugger_command = /usr/bin/env > ${directory}/env; echo "$who" $process_id $$$$ > ${directory}/out`,
+  })
+  const client = await master.connect()
+  await client.readUntil('\n', 100)
+  const [name, process, service, pid, shell] = readFileSync(`${directory}/out`, 'latin1').split(
+    /\s/,
+  )
+  t.same([name, process, service, Number(pid)], ['/bin/sh', 'echo', 'echo', master.child.pid])
+  t.not(shell, pid, 'the command is a process of its own')
+  const environment = readFileSync(`${directory}/env`, 'latin1')
+  t.match(environment, /^MAIL_CONFIG=/m)
+  t.match(environment, /^MAIL_LOGTAG=test$/m)
+  t.notMatch(environment, /^(PATH=\/nonexistent|SECRET|GENERATION)/m, 'import_environment')
+  t.match(master.output(), `test/echo: running: /usr/bin/env > ${directory}/env; echo "$0 echo`)
+})
+
 t.test('runService() trigger', async (t) => {
   const master = startService(t, 'trigger')
   const client = await master.connect()
@@ -198,7 +236,11 @@ t.test('runService() trigger', async (t) => {
 t.test('runService() refuses to start', async (t) => {
   const wrong: [string[], Record<string, string>, string][] = [
     [['-o', 'max_use=many'], {}, 'bad numerical configuration'],
-    [['-Q'], {}, ''], // before -V is known
+    [['-Q'], {}, 'test/echo: fatal: invalid option: Q'],
+    [['-D'], {}, 'fatal: no debugger_command variable set up'],
+    [[], { MAIL_DEBUG: '1' }, 'fatal: no debugger_command variable set up'],
+    [['-u', '-o', 'mail_owner=nosuchuser'], {}, 'user nosuchuser has no passwd entry'],
+    [[], { GENERATION: '' }, 'bad generation: '],
     [['-t', 'inet', '-t', 'unix-dgram'], {}, 'unsupported transport type'],
     [[], { GENERATION: 'x' }, 'bad generation'],
   ]

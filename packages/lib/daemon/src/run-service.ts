@@ -8,19 +8,20 @@
  * POSTHORN_SHARE=n in the environment: our master asks a `single` service to serve n clients at once.
  * Source: Postfix 3.7.
  */
-import { isatty } from 'node:tty'
+import { fstatSync } from 'node:fs'
 import { ConfigError } from '@posthorn/config/config-error'
 import { MainConfig } from '@posthorn/config/main-config'
 import { fatal, flushLog, log, openLog, panic } from '@posthorn/log/log'
 import { Descriptor } from '@posthorn/native/descriptor'
+import { startWatchdog } from '@posthorn/native/watchdog'
 import { ClientServer } from './client-server.ts'
-import { parseDaemonOptions, type DaemonOptions } from './daemon-options.ts'
+import { OptionError, parseDaemonOptions, type DaemonOptions } from './daemon-options.ts'
+import { runDebugger } from './debugger.ts'
 import { startDatagramServer } from './datagram-server.ts'
 import { errorText } from './error-text.ts'
 import { FlowPipe, unlimitedFlow } from './flow-control.ts'
 import { enterJail } from './jail.ts'
 import { Lifecycle } from './lifecycle.ts'
-import { serveOnce } from './one-shot.ts'
 import { noSelectLock, openSelectLock, type SelectLock } from './select-lock.ts'
 import { createServiceContext } from './service-context.ts'
 import { StatusChannel } from './status-channel.ts'
@@ -50,6 +51,9 @@ export function runService(definition: ServiceDefinition): void {
   openLog({ program: definition.program, isDaemon: true })
   start(definition, process.argv.slice(2)).catch((error: unknown) => {
     if (error instanceof ConfigError) for (const warning of error.warnings) log.warning(warning)
+    if (error instanceof OptionError && error.isOnStderr) {
+      openLog({ program: definition.program, isDaemon: true, stderr: true })
+    }
     fatal(errorText(error))
   })
 }
@@ -61,9 +65,9 @@ function shareOf(kind: ServiceKind): number | undefined {
 
 /** GENERATION is octal; absent means 0. */
 function generationOf(): number {
-  const text = process.env['GENERATION'] ?? ''
-  if (!/^[0-7]*$/.test(text)) throw new ConfigError(`bad generation: ${text}`)
-  return text === '' ? 0 : Number.parseInt(text, 8)
+  const text = process.env['GENERATION'] ?? '0'
+  if (!/^[0-7]+$/.test(text)) throw new ConfigError(`bad generation: ${text}`)
+  return Number.parseInt(text, 8)
 }
 
 function checkRequirements(definition: ServiceDefinition, options: DaemonOptions): void {
@@ -79,6 +83,16 @@ function checkRequirements(definition: ServiceDefinition, options: DaemonOptions
       throw new ConfigError(`service ${name} requires privileged operation`)
     }
   }
+}
+
+const WATCHDOG_SECONDS = 1000
+
+/** A debugger that stops the process is no fault of the process. */
+function guard(definition: ServiceDefinition, options: DaemonOptions, config: MainConfig): void {
+  if (options.isDebugged) return
+  const isQuick = definition.kind !== 'single' && definition.kind !== 'multi'
+  const usual = isQuick ? WATCHDOG_SECONDS : config.seconds('daemon_timeout')
+  startWatchdog(definition.watchdogSeconds?.(config) ?? usual)
 }
 
 function checkTransport(definition: ServiceDefinition, options: DaemonOptions): string {
@@ -113,10 +127,22 @@ function makeLifecycle(
   )
 }
 
+/** Linux: character device 1:3. */
+const NULL_DEVICE = 0x103
+
+/** Under master standard input is /dev/null, and node:tty (2 to 4 ms of start-up) is not asked. */
+async function isOnTerminal(): Promise<boolean> {
+  // eslint-disable-next-line n/no-sync -- once, at start
+  const input = fstatSync(0)
+  if (!input.isCharacterDevice() || input.rdev === NULL_DEVICE) return false
+  const { isatty } = await import('node:tty')
+  return isatty(0)
+}
+
 async function start(definition: ServiceDefinition, argv: readonly string[]): Promise<void> {
-  const options = parseDaemonOptions(argv)
+  const options = parseDaemonOptions(argv, definition.kind)
   const serviceName = options.serviceName ?? definition.program
-  if (!options.isOnTerminal && !options.isOneShot && isatty(0)) {
+  if (!options.isOnTerminal && !options.isOneShot && (await isOnTerminal())) {
     throw new ConfigError('do not run this command by hand')
   }
   const config = MainConfig.load({
@@ -134,6 +160,8 @@ async function start(definition: ServiceDefinition, argv: readonly string[]): Pr
     stderr: options.isOnStderr,
   })
   for (const warning of config.warnings) log.warning(warning)
+  log.debug('daemon started')
+  if (options.isDebugged || process.env['MAIL_DEBUG'] !== undefined) await runDebugger(config)
   if (options.isOneShot) {
     await runOnce(definition, options, config, serviceName)
     return
@@ -174,6 +202,7 @@ async function start(definition: ServiceDefinition, argv: readonly string[]): Pr
     },
   })
   const service = await startInJail(definition, context, options)
+  guard(definition, options, config)
   lifecycle = makeLifecycle(definition, options, config, slots, service)
   status.watch(() => {
     leave('master disconnect -- exiting')
@@ -255,6 +284,7 @@ async function runOnce(
     isVerbose: options.verbosity > 0,
   })
   const service = await startInJail(definition, context, options)
+  const { serveOnce } = await import('./one-shot.ts') // it needs node:net, which others should not pay for
   await serveOnce(service, config.seconds('ipc_timeout') * 1000)
   await service.stop?.()
   flushLog()

@@ -27,6 +27,11 @@ export interface ServiceDefinition {
   idleLimit?: 'default' | 'off'
   /** max_idle is at least this: anvil(8) must outlive the interval it counts in. */
   leastIdleSeconds?: (config: MainConfig) => number
+  /**
+   * The process dies by SIGALRM when its event loop hangs for that long. Default: daemon_timeout for single and multi, 1000
+   * seconds for the others.
+   */
+  watchdogSeconds?: (config: MainConfig) => number
   /** Still with master's privileges and outside the jail: open tables and files here. */
   beforeJail?: (context: ServiceContext) => void | Promise<void>
   /** After privileges were dropped. */

@@ -14,6 +14,7 @@ export function captureLog(): { readonly lines: string[]; restore: () => void } 
         lines.push(text)
       },
       flush: () => true,
+      close: () => undefined,
     },
   ])
   return {

@@ -33,6 +33,11 @@ export class DatagramQueue {
     return this.#socket !== undefined
   }
 
+  close(): void {
+    this.#socket?.close()
+    this.#socket = undefined
+  }
+
   push(datagram: string): void {
     if (this.#waiting.length < WAITING_LIMIT) this.#waiting.push(datagram)
   }
@@ -48,8 +53,7 @@ export class DatagramQueue {
         sent++
       }
     } catch {
-      this.#socket?.close()
-      this.#socket = undefined
+      this.close()
     }
     this.#waiting.splice(0, sent)
     if (this.#waiting.length === 0) return 'sent'

@@ -48,4 +48,8 @@ export class FileSink implements LogSink {
     }
     return true
   }
+
+  close(): void {
+    // nothing is held open
+  }
 }

@@ -12,4 +12,6 @@ export interface LogSink {
   write: (severity: Severity, text: string) => void
   /** Sends what is held; false when some of it still waits for room. */
   flush: () => boolean
+  /** Another sink takes over; the descriptor is given back. A sink that is used again opens a new one. */
+  close: () => void
 }

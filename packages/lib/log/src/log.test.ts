@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -72,7 +72,7 @@ t.test('log: the lines of a turn travel in one datagram to postlogd', async (t) 
   t.match(lines[0], new RegExp(`${head}first$`))
   t.match(lines[1], new RegExp(`${head}warning: second\\?forged$`))
   t.equal(lines.length, 2)
-  t.equal(process.env['POSTLOG_HOSTNAME'], 'mx', 'children log before they have read main.cf')
+  t.equal(process.env['POSTLOG_HOSTNAME'], 'mx.example.com', 'as Postfix gives it to children')
 
   log.info('x'.repeat(3000))
   log.info('y'.repeat(3000))
@@ -99,6 +99,43 @@ t.test(
     t.end()
   },
 )
+
+t.test(
+  'log: a child logs before it has read main.cf, with the name of the host without its domain',
+  async (t) => {
+    const directory = makeDirectory(t)
+    const postlogd = listen(t, `${directory}/public/postlog`)
+    process.env['POSTLOG_SERVICE'] = `${directory}/public/postlog`
+    process.env['POSTLOG_HOSTNAME'] = 'mx.example.com'
+    openLog({ program: 'smtpd', isDaemon: true })
+    log.warning('early')
+    t.match(await postlogd.take(), /^\w{3} \d\d [\d:]{8} mx postfix\/smtpd\[\d+\]: warning: early$/)
+  },
+)
+
+t.test(
+  'openLog() with fallsBack: master writes maillog_file itself before postlogd is there',
+  (t) => {
+    const directory = makeDirectory(t)
+    const options = { program: 'master', config: configFor(directory), isDaemon: true }
+    openLog({ ...options, fallsBack: true })
+    log.info('daemon started')
+    flushLog()
+    t.match(readFileSync(`${directory}/log`, 'latin1'), /master\[\d+\]: daemon started\n$/)
+    t.end()
+  },
+)
+
+t.test('openLog() gives back the descriptor of the log before', (t) => {
+  const directory = makeDirectory(t)
+  listen(t, `${directory}/public/postlog`)
+  const options = { program: 'master', config: configFor(directory), isDaemon: true }
+  openLog(options)
+  const before = readdirSync('/proc/self/fd').length
+  for (let i = 0; i < 50; i++) openLog(options)
+  t.equal(readdirSync('/proc/self/fd').length, before)
+  t.end()
+})
 
 t.test('openLog() with writesFile does not trust a socket that nobody reads', (t) => {
   const directory = makeDirectory(t)

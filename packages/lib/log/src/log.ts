@@ -37,8 +37,10 @@ export interface LogOptions {
   config?: MainConfig
   /** Lines also go to standard error: commands, and daemons with -V. */
   stderr?: boolean
-  /** A daemon pauses before a fatal exit, and never writes maillog_file itself. */
+  /** A daemon pauses before a fatal exit. */
   isDaemon?: boolean
+  /** While postlogd(8) is away, this process appends its lines to maillog_file; default: unless it is a daemon. */
+  fallsBack?: boolean
   /** Nobody will read postlogd's socket any more: lines are appended to maillog_file by this process. */
   writesFile?: boolean
   /** log.debug() lines are shown. */
@@ -63,6 +65,11 @@ function tagOf(options: LogOptions): string {
   return `${name}/${options.program}`
 }
 
+/** Log lines carry the host's name without its domain. */
+function shortName(hostname: string): string {
+  return hostname.replace(/\..*$/, '')
+}
+
 function mainSink(options: LogOptions): LogSink {
   const tag = `${tagOf(options)}[${process.pid}]`
   const config = options.config
@@ -70,16 +77,16 @@ function mainSink(options: LogOptions): LogSink {
   const inherited = process.env['POSTLOG_SERVICE'] ?? ''
   if (config !== undefined && file !== undefined && file !== '') {
     const socketPath = `${config.text('queue_directory')}/public/${config.text('postlog_service_name')}`
-    const hostname = config.text('myhostname').replace(/\..*$/, '')
     // children can log before they have read main.cf
     process.env['POSTLOG_SERVICE'] = socketPath
-    process.env['POSTLOG_HOSTNAME'] = hostname
+    process.env['POSTLOG_HOSTNAME'] = config.text('myhostname')
+    const hostname = shortName(config.text('myhostname'))
     if (options.writesFile === true) return new FileSink(file, hostname, tag)
-    const fallbackFile = options.isDaemon === true ? undefined : file
+    const fallbackFile = (options.fallsBack ?? options.isDaemon !== true) ? file : undefined
     return new PostlogSink({ socketPath, hostname, tag, fallbackFile })
   }
   if (config === undefined && inherited !== '') {
-    const hostname = process.env['POSTLOG_HOSTNAME'] ?? 'unknown'
+    const hostname = shortName(process.env['POSTLOG_HOSTNAME'] ?? 'unknown')
     return new PostlogSink({ socketPath: inherited, hostname, tag })
   }
   delete process.env['POSTLOG_SERVICE']
@@ -92,16 +99,20 @@ function mainSink(options: LogOptions): LogSink {
   return new SyslogSink({ facility, tag })
 }
 
+/** A person who runs a command knows which system it belongs to; the lines of daemons stand among others. */
+function stderrTag(options: LogOptions): string {
+  if (options.isDaemon === true) return tagOf(options)
+  return options.tag ?? options.program.replace(/^.*\//, '')
+}
+
 /**
  * Opens or, with a configuration, reopens the log. Lines logged so far go out first. Call it before a chroot.
  * @throws {ConfigError} when maillog_file or syslog_facility is not allowed
  */
 export function openLog(options: LogOptions): void {
   const sinks = [mainSink(options)]
-  if (options.stderr === true) {
-    sinks.push(new StderrSink(options.tag ?? options.program.replace(/^.*\//, '')))
-  }
-  useSinks(sinks)
+  if (options.stderr === true) sinks.push(new StderrSink(stderrTag(options)))
+  for (const sink of useSinks(sinks)) sink.close()
   state.isDaemon = options.isDaemon ?? false
   state.isVerbose = options.isVerbose ?? false
 }

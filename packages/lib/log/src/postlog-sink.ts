@@ -68,4 +68,8 @@ export class PostlogSink implements LogSink {
       // no directory for the log file yet: the line is lost, the command goes on
     }
   }
+
+  close(): void {
+    this.#queue.close()
+  }
 }

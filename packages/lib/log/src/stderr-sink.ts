@@ -26,4 +26,8 @@ export class StderrSink implements LogSink {
   flush(): boolean {
     return true
   }
+
+  close(): void {
+    // nothing is held open
+  }
 }

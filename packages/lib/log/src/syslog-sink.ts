@@ -73,4 +73,8 @@ export class SyslogSink implements LogSink {
     if (outcome === 'lost') this.#queue.takeWaiting()
     return outcome !== 'full'
   }
+
+  close(): void {
+    this.#queue.close()
+  }
 }

@@ -51,10 +51,11 @@ static void run_lock(pool_job *job) {
         job->error = errno;
         job->call = "flock";
     }
-    close(wait->fd); /* the lock belongs to the open file, which the caller's descriptor keeps */
 }
 
+/* The lock belongs to the open file, which the caller's descriptor keeps; no thread may have run. */
 static void release_lock(napi_env env, pool_job *job) {
+    close(((lock_job *)job)->fd);
     free(job);
 }
 

@@ -3,6 +3,8 @@
  */
 #include "native.h"
 
+#include <dlfcn.h>
+#include <signal.h>
 #include <stdlib.h>
 
 char shared_octets[SHARED_OCTETS];
@@ -145,6 +147,12 @@ static napi_value error_text(napi_env env, napi_callback_info info) {
     return give_text(env, text, strlen(text));
 }
 
+/* Threads of the pool run our code for ever: it must stay where it is when a worker that loaded it ends. */
+static void stay_loaded(void) {
+    Dl_info self;
+    if (dladdr(&is_loaded, &self) != 0) dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
 static const native_function functions[] = {
     { "failedCall", failed_call_name },
     { "errorText", error_text },
@@ -166,5 +174,8 @@ NAPI_MODULE_INIT() {
         return NULL;
     }
     is_loaded = true;
+    stay_loaded();
+    /* node opens its inspector on this signal, to which every local user could then connect; other daemons end by it */
+    signal(SIGUSR1, SIG_DFL);
     return exports;
 }

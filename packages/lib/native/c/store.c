@@ -1,7 +1,8 @@
 /*
  * store.c - makes a file durable: pwritev(2), fchmod(2), fsync(2), close(2) as one job in a thread
  *
- * Octets of Buffers are borrowed until the job is done (a reference keeps them), strings are copied.
+ * Octets of Buffers are borrowed until the job is done (an array of ours keeps them, whatever becomes of the caller's),
+ * strings are copied.
  */
 #include "pool.h"
 
@@ -23,7 +24,7 @@ typedef struct {
     int fd;
     int32_t mode; /* -1: leave it */
     bool syncs, closes;
-    napi_ref parts_ref;
+    napi_ref buffers_ref; /* an array of the Buffers among the parts */
     size_t count;
     store_part parts[];
 } store_job;
@@ -83,11 +84,24 @@ static void run_store(pool_job *job) {
 static void release_store(napi_env env, pool_job *job) {
     store_job *store = (store_job *)job;
     for (size_t i = 0; i < store->count; i++) free(store->parts[i].owned);
-    if (store->parts_ref != NULL) napi_delete_reference(env, store->parts_ref);
+    if (store->buffers_ref != NULL) napi_delete_reference(env, store->buffers_ref);
     free(store);
 }
 
-static bool take_part(napi_env env, napi_value array, size_t index, store_part *part) {
+/* Keeps a Buffer from the garbage collector as long as the job lives. */
+static bool keep_buffer(napi_env env, store_job *store, napi_value buffer) {
+    napi_value kept;
+    uint32_t length;
+    if (store->buffers_ref == NULL &&
+        (napi_create_array(env, &kept) != napi_ok || napi_create_reference(env, kept, 1, &store->buffers_ref) != napi_ok)) {
+        return false;
+    }
+    return napi_get_reference_value(env, store->buffers_ref, &kept) == napi_ok &&
+        napi_get_array_length(env, kept, &length) == napi_ok && napi_set_element(env, kept, length, buffer) == napi_ok;
+}
+
+static bool take_part(napi_env env, napi_value array, size_t index, store_job *store) {
+    store_part *part = &store->parts[index];
     napi_value position, octets;
     if (napi_get_element(env, array, (uint32_t)(2 * index), &position) != napi_ok ||
         napi_get_element(env, array, (uint32_t)(2 * index + 1), &octets) != napi_ok) {
@@ -98,7 +112,8 @@ static bool take_part(napi_env env, napi_value array, size_t index, store_part *
         return false;
     }
     if (!take_octets(env, octets, &part->octets, &part->length, &part->owned)) return false;
-    if (part->octets != shared_octets) return true;
+    if (part->owned == NULL && part->octets != shared_octets) return keep_buffer(env, store, octets);
+    if (part->owned != NULL) return true;
     part->owned = malloc(part->length + 1);
     if (part->owned == NULL) {
         napi_throw_error(env, NULL, "Cannot store part: out of memory");
@@ -136,12 +151,11 @@ static napi_value store_file(napi_env env, napi_callback_info info) {
     store->closes = closes;
     store->count = length / 2;
     for (size_t i = 0; i < store->count; i++) {
-        if (!take_part(env, args[1], i, &store->parts[i])) {
+        if (!take_part(env, args[1], i, store)) {
             release_store(env, &store->job);
             return NULL;
         }
     }
-    napi_create_reference(env, args[1], 1, &store->parts_ref);
     return pool_submit(env, &store->job);
 }
 

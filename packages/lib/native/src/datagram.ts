@@ -35,7 +35,12 @@ export class DatagramSocket {
       if (errorCode(error) !== 'ENOENT') throw error
     }
     const socket = new DatagramSocket(Descriptor.fresh(checked(native.bindDatagram(path))))
-    if (mode !== undefined) chmodSync(path, mode)
+    try {
+      if (mode !== undefined) chmodSync(path, mode)
+    } catch (error) {
+      socket.close()
+      throw error
+    }
     /* eslint-enable n/no-sync */
     return socket
   }

@@ -174,12 +174,13 @@ export class Descriptor {
   }
 
   /**
-   * Takes one octet and the descriptor that came with it; undefined: would have waited.
+   * Takes one octet and the descriptor that came with it; undefined: would have waited. `asIs`: whoever only keeps it for
+   * another process leaves its flags alone, for they belong to all who have it open.
    * @throws {SystemError} ECONNRESET: the peer ended; EBADMSG: the octet came without a descriptor
    */
-  receiveDescriptor(): Descriptor | undefined {
+  receiveDescriptor(asIs = false): Descriptor | undefined {
     const fd = native.receiveDescriptor(this.fd)
-    if (fd >= 0) return Descriptor.adopt(fd)
+    if (fd >= 0) return asIs ? Descriptor.fresh(fd) : Descriptor.adopt(fd)
     this.#noteBlocked(fd)
     return undefined
   }

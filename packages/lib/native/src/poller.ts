@@ -66,6 +66,5 @@ export function changeWatching(fd: number, token: number, kind: number): void {
 
 /** Before the descriptor is closed or given away: closing alone does not end a registration that others share. */
 export function stopWatching(fd: number, token: number): void {
-  wakers.delete(token)
-  native.unwatch(fd)
+  if (wakers.delete(token)) native.unwatch(fd)
 }

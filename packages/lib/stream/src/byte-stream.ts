@@ -169,7 +169,7 @@ export class ByteStream {
   /** Waits for input, end or hang-up, and takes nothing. @throws {EndOfStreamError | StreamTimeoutError} */
   async untilReadable(): Promise<void> {
     await this.#beforeInput()
-    if (!this.#hasInput()) await this.#wait('input')
+    if (!this.hasInput()) await this.#wait('input')
   }
 
   /**
@@ -180,7 +180,7 @@ export class ByteStream {
     const descriptor = this.#open()
     this.#idle = gone
     descriptor.watch(this.#ready)
-    if (!this.#hasInput()) return
+    if (!this.hasInput()) return
     queueMicrotask(() => {
       this.#endIdle(gone)
     })
@@ -200,13 +200,16 @@ export class ByteStream {
     }
   }
 
-  /** Nothing may be buffered: the carrier octet would be lost among it. @throws {EndOfStreamError | StreamTimeoutError} */
-  async receiveDescriptor(): Promise<Descriptor> {
+  /**
+   * Nothing may be buffered: the carrier octet would be lost among it. `asIs`: not to be read or written here, see
+   * Descriptor.receiveDescriptor(). @throws {EndOfStreamError | StreamTimeoutError}
+   */
+  async receiveDescriptor(asIs = false): Promise<Descriptor> {
     if (this.#input.length > 0) throw new Error('Cannot receive descriptor: input is buffered')
     await this.#beforeInput()
     for (;;) {
       const passed = this.#attempt((descriptor) =>
-        descriptor.maybeReadable ? descriptor.receiveDescriptor() : undefined,
+        descriptor.maybeReadable ? descriptor.receiveDescriptor(asIs) : undefined,
       )
       if (passed !== undefined) return passed
       await this.#wait('input')
@@ -297,8 +300,8 @@ export class ByteStream {
     }
   }
 
-  /** Something is there, or the end is: without an event for it still to come. */
-  #hasInput(): boolean {
+  /** Something is there, or the end is: without an event for it still to come. At most one system call. */
+  hasInput(): boolean {
     const descriptor = this.#open()
     if (this.#input.length > 0 || this.#hasEnded) return true
     return descriptor.maybeReadable && (descriptor.hasHungUp || bytesReadable(descriptor) > 0)
