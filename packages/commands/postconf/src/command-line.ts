@@ -4,7 +4,7 @@
  * Source: Postfix 3.7 postconf(1), and the command itself for its messages.
  */
 import { ConfigError } from '@posthorn/config/config-error'
-import { parseOverride } from '@posthorn/config/master-config'
+import { splitAssignment } from '@posthorn/config/assignment'
 import { OptionError, parseOptions } from '@posthorn/config/getopt'
 import { splitWords } from '@posthorn/config/split-list'
 import { PARAMETER_CLASSES, type ParameterClass } from './parameter-catalog.ts'
@@ -39,9 +39,9 @@ const EXCLUSIVE = [
   'oX',
 ]
 
-/** What each mode puts up with besides -c and -v. */
+/** What each mode puts up with besides -c, -C and -v. */
 const ALLOWED = new Map([
-  ['p', 'eX#fhHCxdnoq'],
+  ['p', 'eX#fhHxdnoq'],
   ['M', 'eX#foxq'],
   ['F', 'efhHoxq'],
   ['P', 'eXfhHoxq'],
@@ -61,7 +61,8 @@ export interface PostconfRequest {
   readonly hidesValue: boolean
   readonly isQuiet: boolean
   readonly classes: ReadonlySet<ParameterClass>
-  readonly overrides: readonly (readonly [string, string])[]
+  /** Of -o, as given: main.cf is read first, and may be wrong. */
+  readonly overrides: readonly string[]
   /** From -c. */
   readonly directory: string | undefined
   /** Of -T. */
@@ -85,12 +86,10 @@ export function parseCommandLine(argv: readonly string[]): PostconfRequest {
   const { options, operands } = readOptions(argv)
   const given = options.map((option) => option.letter).join('')
   const has = (letter: string): boolean => given.includes(letter)
-  const overrides = options
-    .filter(({ letter }) => letter === 'o')
-    .map(({ value }) => override(value))
-  const lastOf = (letter: string): string | undefined =>
-    options.findLast((option) => option.letter === letter)?.value
-  const classes = classesOf(lastOf('C'))
+  const valuesOf = (letter: string): string[] =>
+    options.filter((option) => option.letter === letter).map(({ value }) => value)
+  const classes = classesOf(valuesOf('C'))
+  if (has('b') && has('t')) throw new UsageError('specify one of -b and -t')
   checkExclusive(given)
   const mode = modeOf(given)
   const isImpliedEdit = operands[0]?.includes('=') ?? false
@@ -107,9 +106,9 @@ export function parseCommandLine(argv: readonly string[]): PostconfRequest {
     hidesValue: has('H'),
     isQuiet: has('q'),
     classes,
-    overrides,
-    directory: lastOf('c'),
-    tlsQuery: lastOf('T') ?? '',
+    overrides: valuesOf('o'),
+    directory: valuesOf('c').at(-1),
+    tlsQuery: valuesOf('T').at(-1) ?? '',
     operands,
   }
 }
@@ -123,23 +122,24 @@ function readOptions(argv: readonly string[]): ReturnType<typeof parseOptions> {
   }
 }
 
-function override(text: string): readonly [string, string] {
-  try {
-    return parseOverride(text)
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    const why = error.message.replace(/.*value: /, '')
-    throw new ConfigError(`invalid parameter override: ${text}: ${why}`, { cause: error })
-  }
+/** @throws {ConfigError} */
+export function parameterOverride(text: string): readonly [string, string] {
+  const found = splitAssignment(text)
+  if (found.kind === 'assignment') return [found.name, found.value]
+  throw new ConfigError(`invalid parameter override: ${text}: ${found.why}`)
 }
 
-function classesOf(text: string | undefined): ReadonlySet<ParameterClass> {
-  const found = new Set<ParameterClass>()
-  for (const word of splitWords(text ?? 'all')) {
-    const known = PARAMETER_CLASSES.find((one) => one === word.toLowerCase())
-    if (known) found.add(known)
-    else if (word.toLowerCase() === 'all') PARAMETER_CLASSES.forEach((one) => found.add(one))
-    else throw new UsageError(`unknown -C option value "${word}" in "${text ?? ''}"`)
+/** The last list counts, but each must make sense. */
+function classesOf(lists: readonly string[]): ReadonlySet<ParameterClass> {
+  let found = new Set<ParameterClass>(PARAMETER_CLASSES)
+  for (const list of lists) {
+    found = new Set()
+    for (const word of splitWords(list)) {
+      const known = PARAMETER_CLASSES.find((one) => one === word.toLowerCase())
+      if (known) found.add(known)
+      else if (word.toLowerCase() === 'all') PARAMETER_CLASSES.forEach((one) => found.add(one))
+      else throw new UsageError(`unknown -C option value "${word}" in "${list}"`)
+    }
   }
   return found
 }
@@ -163,7 +163,7 @@ function modeOf(given: string): Mode {
 }
 
 function checkAllowed(mode: Mode, given: string): void {
-  const allowed = `${ALLOWED.get(mode) ?? ''}${mode}cv`
+  const allowed = `${ALLOWED.get(mode) ?? ''}${mode}cCv`
   const refused = Array.from(given).find((letter) => !allowed.includes(letter))
   if (refused !== undefined) {
     throw new UsageError(`with option -${mode}, do not specify -${refused}`)

@@ -1,58 +1,36 @@
 /**
- * edit-main - postconf -e, -# and -X: change main.cf in place
+ * edit-main - postconf -e, -# and -X: change parameters in main.cf
  *
- * The new text goes to main.cf.tmp beside it, is synced, and renamed over the old file: a reader sees the one or
- * the other. Comments and empty lines stay where they are; the mode becomes 0644.
+ * The first line of an entry is replaced, its continuation lines go; comments and empty lines stay where they are.
  * Source: Postfix 3.7 postconf(1), and the command itself.
  */
-import {
-  closeSync,
-  fchmodSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs'
 import { splitAssignment } from '@posthorn/config/assignment'
 import { ConfigError } from '@posthorn/config/config-error'
-import { isSpaceCode } from '@posthorn/config/logical-lines'
-import { strerror } from '@posthorn/config/strerror'
+import { trimSpace } from '@posthorn/config/logical-lines'
 import type { Edit } from './command-line.ts'
+import { editFile } from './edit-file.ts'
+import { commentedOut, commentsOf, readFileItems, sourceOf } from './file-items.ts'
 
-/* eslint-disable n/no-sync -- a command that does one thing */
-
-const FILE_MODE = 0o644
-const TEMPORARY_MODE = 0o600
+/** Name to value; the value is '' where names are removed. */
+type Requests = ReadonlyMap<string, string>
 
 /**
  * @param operands `name=value` for -e, names for the others
  * @throws {ConfigError} malformed operands, or main.cf cannot be read or written
  */
-export function editMain(
+export async function editMain(
   directory: string,
   kind: Edit,
   operands: readonly string[],
   warn: (text: string) => void,
-): void {
-  if (operands.length === 0) {
-    throw new ConfigError('-e requires name=value argument')
-  }
+): Promise<void> {
   const requests = kind === 'e' ? settingsOf(operands, warn) : namesOf(operands)
   const path = `${directory}/main.cf`
-  let source: string
-  try {
-    source = readFileSync(path, 'latin1')
-  } catch (error) {
-    throw new ConfigError(`open ${path}: ${strerror(error)}`, { cause: error })
-  }
-  replaceFile(path, editedText(source, kind, requests, path, warn))
+  await editFile(path, (source) => editedText(source, kind, requests, path, warn))
 }
 
-type Requests = Map<string, string>
-
 function settingsOf(operands: readonly string[], warn: (text: string) => void): Requests {
-  const requests: Requests = new Map()
+  const requests = new Map<string, string>()
   for (const text of operands) {
     checkText(text)
     const found = splitAssignment(text)
@@ -65,13 +43,14 @@ function settingsOf(operands: readonly string[], warn: (text: string) => void): 
 }
 
 function namesOf(operands: readonly string[]): Requests {
-  const requests: Requests = new Map()
+  const requests = new Map<string, string>()
   for (const text of operands) {
     checkText(text)
-    const name = text.trim()
-    if (name === '' || name.includes('=')) {
-      throw new ConfigError(`-X or -# requires parameter names without value: "${text}"`)
+    const name = trimSpace(text)
+    if (name.includes('=')) {
+      throw new ConfigError('-X or -# requires parameter names without value')
     }
+    if (name === '') throw new ConfigError('-X or -# requires non-blank parameter names')
     requests.set(name, '')
   }
   return requests
@@ -83,61 +62,34 @@ function checkText(text: string): void {
 }
 
 /** main.cf as it will be. */
-export function editedText(
+function editedText(
   source: string,
   kind: Edit,
-  requests: ReadonlyMap<string, string>,
+  requests: Requests,
   path: string,
   warn: (text: string) => void,
 ): string {
   const seen = new Map<string, number>()
   let output = ''
-  /** What happens to continuation lines: those of an edited entry share its fate. */
-  let isEdited = false
-  for (const line of source.match(/[^\n]*\n|[^\n]+$/g) ?? []) {
-    const isComment = /^[ \t\r\f\v]*(?:#|\r?\n|$)/.test(line)
-    if (isComment) {
-      output += line
+  for (const item of readFileItems(source)) {
+    if (item.kind === 'other') {
+      output += item.text
       continue
     }
-    if (!isSpaceCode(line.charCodeAt(0))) {
-      const name = /^[^\s=]*/.exec(line)?.[0] ?? ''
-      const value = requests.get(name)
-      isEdited = value !== undefined
-      if (value !== undefined) {
-        const count = (seen.get(name) ?? 0) + 1
-        seen.set(name, count)
-        if (kind === 'e' && count === 2) warn(`${path}: multiple entries for "${name}"`)
-        if (kind === 'e') output += settingLine(name, value)
-      }
-      if (isEdited && kind === 'e') continue
+    const name = /^[^\s=]*/.exec(item.text)?.[0] ?? ''
+    const value = requests.get(name)
+    if (value === undefined) {
+      output += sourceOf(item)
+      continue
     }
-    if (!isEdited) output += line
-    else if (kind === '#') output += `#${line}`
+    const count = (seen.get(name) ?? 0) + 1
+    seen.set(name, count)
+    if (count === 2) warn(`${path}: multiple entries for "${name}"`)
+    if (kind === '#') output += commentedOut(item)
+    else output += (kind === 'e' ? `${name} = ${value}\n` : '') + commentsOf(item)
   }
   if (kind !== 'e') return output
   if (output !== '' && !output.endsWith('\n')) output += '\n'
-  for (const [name, value] of requests) if (!seen.has(name)) output += settingLine(name, value)
+  for (const [name, value] of requests) if (!seen.has(name)) output += `${name} = ${value}\n`
   return output
-}
-
-function settingLine(name: string, value: string): string {
-  return value === '' ? `${name} =\n` : `${name} = ${value}\n`
-}
-
-function replaceFile(path: string, text: string): void {
-  const temporary = `${path}.tmp`
-  try {
-    const fd = openSync(temporary, 'w', TEMPORARY_MODE)
-    try {
-      writeSync(fd, text, 0, 'latin1')
-      fchmodSync(fd, FILE_MODE)
-      fsyncSync(fd)
-    } finally {
-      closeSync(fd)
-    }
-    renameSync(temporary, path)
-  } catch (error) {
-    throw new ConfigError(`cannot replace ${path}: ${strerror(error)}`, { cause: error })
-  }
 }

@@ -11,7 +11,18 @@ import { postconf } from './postconf.ts'
 
 const program = basename(process.argv[1] ?? 'postconf').replace(/\.[jt]s$/, '')
 
-process.exitCode = postconf(process.argv.slice(2), {
+/** As octets, like the files that they are compared with. */
+const args = process.argv.slice(2).map((text) => Buffer.from(text).toString('latin1'))
+
+postconf(args, {
   print: (text) => process.stdout.write(text, 'latin1'),
   complain: (text) => process.stderr.write(`${program}: ${text}\n`, 'latin1'),
-})
+}).then(
+  (status) => {
+    process.exitCode = status
+  },
+  (error: unknown) => {
+    process.stderr.write(`${program}: panic: ${String(error)}\n`)
+    process.exitCode = 1
+  },
+)

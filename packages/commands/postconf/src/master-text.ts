@@ -2,13 +2,15 @@
  * master-text - master.cf as postconf(1) sees it: entries of fields, options and arguments, as text
  *
  * Nothing is expanded or defaulted. Options are normalised: `-oname=value` becomes `-o name=value`, `-vo x` becomes
- * `-v -o x`. The first argument that is no option loses its braces, as in Postfix.
+ * `-v -o x`. Of all options only -o is known to take a value; the first argument that is no option loses its braces: both
+ * as in Postfix.
  */
 import { splitAssignment } from '@posthorn/config/assignment'
 import { unbrace } from '@posthorn/config/braces'
 import { ConfigError } from '@posthorn/config/config-error'
 import { isSpaceCode } from '@posthorn/config/logical-lines'
-import { readMasterLines, type MasterLine } from '@posthorn/config/master-config'
+import { readMasterLines } from '@posthorn/config/master-config'
+import { splitList } from '@posthorn/config/split-list'
 
 export const MASTER_FIELDS = [
   'service',
@@ -27,6 +29,8 @@ export type MasterArgument =
   | { readonly kind: 'override'; readonly name: string; readonly value: string }
   | { readonly kind: 'operand'; readonly text: string }
 
+const SEPARATORS = ' \t\r\n'
+
 export interface MasterText {
   /** The eight fields; the last one without arguments. */
   readonly fields: readonly string[]
@@ -36,45 +40,84 @@ export interface MasterText {
   readonly args: readonly MasterArgument[]
 }
 
-/** Options of daemons that take a value. */
-const WITH_VALUE = 'cimnorst'
+/** What a field may be; the others may be anything. */
+const SHAPES: Readonly<Partial<Record<MasterField, RegExp>>> = {
+  type: /^(?:inet|unix|unix-dgram|fifo|pass)$/,
+  private: /^[yn-]$/,
+  unprivileged: /^[yn-]$/,
+  chroot: /^[yn-]$/,
+  wakeup: /^(?:\d+|-)\??$/,
+  process_limit: /^(?:\d+|-)$/,
+}
 
 /** @throws {ConfigError} master.cf cannot be read, or an entry is malformed */
 export function readMasterText(directory: string, warn: (text: string) => void): MasterText[] {
-  return readMasterLines(directory, warn).map((line) => masterEntry(line, directory, warn))
+  return readMasterLines(directory, warn).map(({ text, line }) =>
+    parseEntry(text, `file ${directory}/master.cf: line ${line}: bad field count`, warn),
+  )
 }
 
-function masterEntry(
-  line: MasterLine,
-  directory: string,
+/**
+ * @param badCount what to say when fields are missing
+ * @throws {ConfigError}
+ */
+export function parseEntry(
+  text: string,
+  badCount: string,
   warn: (text: string) => void,
 ): MasterText {
-  const { fields } = line
-  if (fields.length < MASTER_FIELDS.length) {
-    throw new ConfigError(`file ${directory}/master.cf: line ${line.line}: bad field count`)
-  }
-  const shapes: readonly (readonly [number, RegExp])[] = [
-    [1, /^(?:inet|unix|unix-dgram|fifo|pass)$/],
-    [2, /^[yn-]$/],
-    [3, /^[yn-]$/],
-    [4, /^[yn-]$/],
-    [5, /^(?:\d+|-)\??$/],
-    [6, /^(?:\d+|-)$/],
-  ]
-  for (const [at, shape] of shapes) {
-    const value = fields[at] ?? ''
-    if (!shape.test(value)) {
-      throw new ConfigError(`invalid ${MASTER_FIELDS[at] ?? ''} field "${value}" in "${line.text}"`)
-    }
-  }
+  const words = splitList(text, SEPARATORS)
+  if (words.length < MASTER_FIELDS.length) throw new ConfigError(badCount)
+  const fields = words.slice(0, MASTER_FIELDS.length)
+  for (const [at, field] of MASTER_FIELDS.entries()) checkField(field, fields[at] ?? '', text)
+  return masterText(fields, readArguments(words.slice(MASTER_FIELDS.length), warn))
+}
+
+function masterText(fields: readonly string[], args: readonly MasterArgument[]): MasterText {
   const [service = '', type = ''] = fields
-  return {
-    fields: fields.slice(0, MASTER_FIELDS.length),
-    service,
-    type,
-    command: fields[MASTER_FIELDS.length - 1] ?? '',
-    args: readArguments(fields.slice(MASTER_FIELDS.length), warn),
+  return { fields, service, type, command: fields[MASTER_FIELDS.length - 1] ?? '', args }
+}
+
+function checkField(field: MasterField, value: string, context: string): void {
+  if (value !== '' && (SHAPES[field]?.test(value) ?? true)) return
+  throw new ConfigError(`invalid ${field} field "${value}" in "${context}"`)
+}
+
+/** The entry with another value of one field; `command` takes the arguments, too. @throws {ConfigError} */
+export function withField(
+  entry: MasterText,
+  name: string,
+  value: string,
+  warn: (text: string) => void,
+): MasterText {
+  const at = MASTER_FIELDS.findIndex((field) => field === name)
+  const field = MASTER_FIELDS[at]
+  if (field === undefined) throw new ConfigError(`invalid service attribute name: "${name}"`)
+  if (field !== 'command') {
+    checkField(field, value, value)
+    return masterText(entry.fields.with(at, value), entry.args)
   }
+  const [command = '', ...words] = splitList(value, SEPARATORS)
+  checkField(field, command, value)
+  return masterText(entry.fields.with(at, command), readArguments(words, warn))
+}
+
+/** The entry with a parameter: where it has been, else behind the last option. */
+export function withParameter(entry: MasterText, name: string, value: string): MasterText {
+  const override: MasterArgument = { kind: 'override', name, value }
+  const isIt = (arg: MasterArgument): boolean => arg.kind === 'override' && arg.name === name
+  if (entry.args.some(isIt)) {
+    return { ...entry, args: entry.args.map((arg) => (isIt(arg) ? override : arg)) }
+  }
+  const end = entry.args.findIndex(
+    (arg) => arg.kind === 'operand' || (arg.kind === 'option' && arg.text === '--'),
+  )
+  return { ...entry, args: entry.args.toSpliced(end < 0 ? entry.args.length : end, 0, override) }
+}
+
+export function withoutParameter(entry: MasterText, name: string): MasterText {
+  const args = entry.args.filter((arg) => arg.kind !== 'override' || arg.name !== name)
+  return { ...entry, args }
 }
 
 function readArguments(words: readonly string[], warn: (text: string) => void): MasterArgument[] {
@@ -88,18 +131,14 @@ function readArguments(words: readonly string[], warn: (text: string) => void): 
       at++
       break
     }
-    for (let column = 1; column < word.length; column++) {
-      const letter = word.charAt(column)
-      if (!WITH_VALUE.includes(letter)) {
-        args.push({ kind: 'option', text: `-${letter}` })
-        continue
-      }
-      const inWord = word.slice(column + 1)
-      const value = inWord === '' ? words[++at] : inWord
-      if (value === undefined) args.push({ kind: 'option', text: `-${letter}` })
-      else args.push(...optionWithValue(letter, bare(value, warn)))
-      break
+    const column = word.indexOf('o')
+    if (column !== 1) {
+      args.push({ kind: 'option', text: column < 0 ? word : word.slice(0, column) })
     }
+    if (column < 0) continue
+    const inWord = word.slice(column + 1)
+    const value = inWord === '' ? words[++at] : inWord
+    args.push(value === undefined ? { kind: 'option', text: '-o' } : parameter(bare(value, warn)))
   }
   const operands = words.slice(at)
   return args.concat(
@@ -110,12 +149,10 @@ function readArguments(words: readonly string[], warn: (text: string) => void): 
   )
 }
 
-function optionWithValue(letter: string, value: string): MasterArgument[] {
-  if (letter === 'o') {
-    const found = splitAssignment(value)
-    if (found.kind === 'assignment') return [{ ...found, kind: 'override' }]
-  }
-  return [{ kind: 'option', text: `-${letter} ${braced(value)}` }]
+function parameter(text: string): MasterArgument {
+  const found = splitAssignment(text)
+  if (found.kind === 'assignment') return { ...found, kind: 'override' }
+  return { kind: 'option', text: `-o ${braced(text)}` }
 }
 
 /** Without the braces around it. */

@@ -7,7 +7,9 @@
  * Source: Postfix 3.7 postconf(1), and the command itself for what the manual leaves open.
  */
 import { readFileSync, statSync } from 'node:fs'
+import { basename } from 'node:path'
 import { splitAssignment } from '@posthorn/config/assignment'
+import { unbrace } from '@posthorn/config/braces'
 import { ConfigError } from '@posthorn/config/config-error'
 import { expandMacros, MacroError } from '@posthorn/config/expand-macros'
 import { readLogicalLines } from '@posthorn/config/logical-lines'
@@ -16,7 +18,13 @@ import { splitList } from '@posthorn/config/split-list'
 import { strerror } from '@posthorn/config/strerror'
 import { clientOptions } from './database-clients.ts'
 import type { MasterText } from './master-text.ts'
-import type { ParameterCatalog } from './parameter-catalog.ts'
+import {
+  PARAMETER_CLASSES,
+  type ParameterCatalog,
+  type ParameterClass,
+} from './parameter-catalog.ts'
+
+const ALL_CLASSES: ReadonlySet<ParameterClass> = new Set(PARAMETER_CLASSES)
 
 type Settings = ReadonlyMap<string, string>
 
@@ -51,6 +59,11 @@ export class NameReferences {
       used: new Set<string>(),
     }))
     for (const scope of [...this.#entries, this.#main]) this.#scan(scope)
+    for (const name of catalog.names(ALL_CLASSES)) {
+      // those that are set have been looked at
+      if (settings.has(name) || catalog.isRaw(name)) continue
+      this.#expand(this.#main, catalog.valueOf(name) ?? '')
+    }
     for (const name of this.#main.used) catalog.addUserName(name)
   }
 
@@ -78,7 +91,7 @@ export class NameReferences {
       } else if (!this.#catalog.isRaw(name)) {
         this.#scanValue(scope, value)
         const isKnown = this.#catalog.classOf(name) !== undefined
-        if (isKnown && value.includes(':')) this.#scanDatabases(scope, this.#expand(scope, value))
+        if (isKnown) this.#scanDatabases(scope, this.#expand(scope, value))
       }
     }
     const classes = scope.settings.get('smtpd_restriction_classes')
@@ -128,7 +141,16 @@ export class NameReferences {
 
   /** `mysql:NAME` makes NAME_<option> valid; `mysql:/file` is read for unknown options. */
   #scanDatabases(scope: Scope, value: string): void {
-    for (const item of splitList(value.replace(/[{}]/g, ' '))) {
+    for (const item of splitList(value)) {
+      if (item.startsWith('{')) {
+        const inside = unbrace(item)
+        if (inside.kind === 'malformed') this.#warn(`${basename(scope.file)}: ${inside.why}`)
+        const text = inside.kind === 'payload' ? inside.text : item.replace(/[{}]/g, ' ')
+        this.#scanDatabases(scope, text)
+        continue
+      }
+      const braces = item.indexOf(':{')
+      if (braces > 0) this.#scanDatabases(scope, item.slice(braces + 1))
       const [, type = '', name = ''] = /^(?:proxy:)*([a-z]+):(.+)$/.exec(item) ?? []
       const options = clientOptions(type)
       if (options === undefined || name.startsWith('.')) continue

@@ -8,8 +8,16 @@ import { ConfigError } from '@posthorn/config/config-error'
 import { MainConfig } from '@posthorn/config/main-config'
 import { checkStartup } from '@posthorn/config/startup-checks'
 import { TABLE_TYPES } from '@posthorn/tables/table-types'
-import { parseCommandLine, UsageError, type Edit, type PostconfRequest } from './command-line.ts'
+import { showTemplates } from './bounce-templates.ts'
+import {
+  parameterOverride,
+  parseCommandLine,
+  UsageError,
+  type Edit,
+  type PostconfRequest,
+} from './command-line.ts'
 import { editMain } from './edit-main.ts'
+import { editMaster } from './edit-master.ts'
 import { HELP } from './help.ts'
 import { readMasterText, type MasterText } from './master-text.ts'
 import { NameReferences } from './name-references.ts'
@@ -24,14 +32,17 @@ export interface PostconfOutput {
 }
 
 /** Does what the arguments say. @returns the exit status */
-export function postconf(args: readonly string[], output: PostconfOutput): number {
-  const { complain, print } = output
+export async function postconf(args: readonly string[], output: PostconfOutput): Promise<number> {
+  const { print } = output
+  const complain = (text: string): void => {
+    output.complain(text.replace(/[^\x20-\x7e]/g, '?'))
+  }
   const warn = (text: string): void => {
     complain(`warning: ${text}`)
   }
   try {
     if (args[0] === '--help') print(HELP)
-    else return new Postconf(parseCommandLine(args), warn, print).run()
+    else return await new Postconf(parseCommandLine(args), warn, print).run()
     return 0
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
@@ -59,10 +70,10 @@ class Postconf {
     this.#directory = request.directory ?? selectConfigDirectory()
   }
 
-  run(): number {
+  async run(): Promise<number> {
     const { edit, mode, tlsQuery } = this.#request
     if (edit !== undefined) {
-      this.#edit(edit)
+      await this.#edit(edit)
       return 0
     }
     switch (mode) {
@@ -80,7 +91,7 @@ class Postconf {
         return this.#answerTls(tlsQuery)
       case 'b':
       case 't':
-        throw new ConfigError(`option -${mode} is not available`)
+        return this.#templates(mode === 'b')
       case 'p':
       case 'M':
       case 'F':
@@ -88,6 +99,12 @@ class Postconf {
         this.#show(mode)
         return 0
     }
+  }
+
+  #templates(isExpanded: boolean): number {
+    const config = this.#loadConfig()
+    checkStartup(config).forEach(this.#warn)
+    return showTemplates(config, isExpanded, this.#request.operands, this.#print)
   }
 
   /** Without TLS there is nothing to tell. */
@@ -100,8 +117,9 @@ class Postconf {
   #show(mode: 'p' | 'M' | 'F' | 'P'): void {
     const request = this.#request
     const isDefaults = request.show === 'defaults'
+    const needed = mode === 'p' ? undefined : this.#masterEntries(true)
     const config = isDefaults ? defaultsOnly() : this.#loadConfig()
-    const entries = this.#masterEntries(mode !== 'p')
+    const entries = needed ?? this.#masterEntries(false)
     const catalog = new ParameterCatalog(config, entries)
     if (isDefaults) {
       this.#print(showMain(request, catalog, this.#warn))
@@ -129,17 +147,24 @@ class Postconf {
   }
 
   #loadConfig(): MainConfig {
-    const { overrides } = this.#request
-    const directory = this.#directory
-    const config = MainConfig.load({ directory, overrides, program: 'postconf', service: '' })
+    const identity = { program: 'postconf', service: '' }
+    const config = MainConfig.load({ directory: this.#directory, ...identity })
     config.warnings.forEach(this.#warn)
-    return config
+    const overrides = this.#request.overrides.map(parameterOverride)
+    return overrides.length === 0 ? config : config.withOverrides({ overrides, ...identity })
   }
 
-  #edit(kind: Edit): void {
+  async #edit(kind: Edit): Promise<void> {
     const { mode, operands } = this.#request
-    if (operands.length === 0 && kind !== 'e') throw new ConfigError('missing service argument')
-    if (mode !== 'p') throw new ConfigError(`cannot edit master.cf: option -${mode} only shows`)
-    editMain(this.#directory, kind, operands, this.#warn)
+    if (operands.length === 0) {
+      throw new ConfigError(
+        kind === 'e' ? '-e requires name=value argument' : 'missing service argument',
+      )
+    }
+    if (mode === 'M' || mode === 'F' || mode === 'P') {
+      await editMaster(this.#directory, mode, kind, operands, this.#warn)
+    } else {
+      await editMain(this.#directory, kind, operands, this.#warn)
+    }
   }
 }

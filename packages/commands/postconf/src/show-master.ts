@@ -4,20 +4,12 @@
 import { ConfigError } from '@posthorn/config/config-error'
 import { findParameter } from '@posthorn/config/parameter-registry'
 import type { PostconfRequest } from './command-line.ts'
-import {
-  formatOverride,
-  MASTER_FIELDS,
-  type MasterArgument,
-  type MasterText,
-} from './master-text.ts'
+import { formatArguments, formatEntry } from './format-entry.ts'
+import { isPartialWildcard, matches, selectorParts } from './master-selector.ts'
+import { MASTER_FIELDS, type MasterArgument, type MasterText } from './master-text.ts'
 import { formatSetting } from './output-lines.ts'
 import type { ParameterCatalog } from './parameter-catalog.ts'
 import { expandIn } from './show-main.ts'
-
-const LINE_LIMIT = 80
-const INDENT = '    '
-/** Where the second to eighth field start. */
-const COLUMNS = [11, 17, 25, 33, 41, 49, 57]
 
 type MasterMode = 'M' | 'F' | 'P'
 const SELECTOR_FORMS = {
@@ -37,21 +29,22 @@ export class MasterView {
     this.#entries = entries
   }
 
-  /** What is printed for all selectors, in their order; without any, everything. @throws {ConfigError} */
+  /** What is printed: entries in their order, each for every selector that names it. @throws {ConfigError} */
   show(mode: MasterMode, warn: (text: string) => void): string {
     const selectors = this.#request.operands.length > 0 ? this.#request.operands : ['*']
     const parsed = selectors.map((text) => parseSelector(mode, text))
+    const matched = new Set<number>()
     let output = ''
-    for (const [at, [service, type, part]] of parsed.entries()) {
-      let isMatched = false
-      for (const entry of this.#entries) {
+    for (const entry of this.#entries) {
+      for (const [at, [service, type, part]] of parsed.entries()) {
         if (!matches(service, entry.service) || !matches(type, entry.type)) continue
         const shown = this.#showEntry(mode, this.#scoped(entry), part)
-        if (shown !== undefined) isMatched = true
+        if (shown !== undefined) matched.add(at)
         output += shown ?? ''
       }
-      const isAll = this.#request.operands.length === 0
-      if (!isMatched && !isAll) warn(`unmatched request: "${selectors[at] ?? ''}"`)
+    }
+    for (const [at, text] of this.#request.operands.entries()) {
+      if (!matched.has(at)) warn(`unmatched request: "${text}"`)
     }
     return output
   }
@@ -71,10 +64,12 @@ export class MasterView {
     const prefix = `${entry.service}/${entry.type}`
     return MASTER_FIELDS.filter((field) => matches(part, field))
       .map((field) => {
-        const at = MASTER_FIELDS.indexOf(field)
-        const args = field === 'command' ? entry.args.map((arg) => ` ${argumentText(arg)}`) : []
-        const value = `${entry.fields[at] ?? ''}${args.join('')}`
-        return formatSetting(`${prefix}/${field}`, value, this.#request)
+        const { hidesName, hidesValue, isFolded } = this.#request
+        const name = `${prefix}/${field}`
+        const value = entry.fields[MASTER_FIELDS.indexOf(field)] ?? ''
+        if (field !== 'command' || hidesValue) return formatSetting(name, value, this.#request)
+        const start = hidesName ? value : `${name} = ${value}`
+        return formatArguments(start, entry.args, isFolded)
       })
       .join('')
   }
@@ -114,10 +109,9 @@ type Selector = readonly [service: string, type: string, part: string]
 
 /** @throws {ConfigError} too many parts, a leading slash, `*` beside other text, an unknown field */
 function parseSelector(mode: MasterMode, text: string): Selector {
-  const parts = text.split('/')
+  const parts = selectorParts(text)
   const limit = mode === 'M' ? 2 : 3
-  const isBad = parts.some((part) => part === '' || (part !== '*' && part.includes('*')))
-  if (parts.length > limit || isBad) {
+  if (text.startsWith('/') || parts.length > limit || parts.some(isPartialWildcard)) {
     throw new ConfigError(`-${mode} option requires ${SELECTOR_FORMS[mode]}`)
   }
   const [service = '*', type = '*', part = '*'] = parts
@@ -125,36 +119,4 @@ function parseSelector(mode: MasterMode, text: string): Selector {
     throw new ConfigError(`invalid service attribute name: "${part}"`)
   }
   return [service, type, part]
-}
-
-function matches(pattern: string, value: string): boolean {
-  return pattern === '*' || pattern === value
-}
-
-function argumentText(arg: MasterArgument): string {
-  return arg.kind === 'override' ? formatOverride(arg.name, arg.value) : arg.text
-}
-
-/** Fields in columns, then the arguments; folded: each option with a value on a line of its own. */
-export function formatEntry(entry: MasterText, isFolded: boolean): string {
-  let line = entry.service
-  for (const [at, column] of COLUMNS.entries()) {
-    line = `${line.padEnd(column - 1)} ${entry.fields[at + 1] ?? ''}`
-  }
-  let output = ''
-  let isAfterOption = false
-  for (const arg of entry.args) {
-    const text = argumentText(arg)
-    const hasValue = arg.kind === 'override' || (arg.kind === 'option' && text.includes(' '))
-    const breaks =
-      isFolded && (hasValue || isAfterOption || line.length + 1 + text.length >= LINE_LIMIT)
-    if (breaks) {
-      output += `${line}\n`
-      line = `${INDENT}${text}`
-    } else {
-      line += ` ${text}`
-    }
-    isAfterOption = hasValue
-  }
-  return `${output}${line}\n`
 }

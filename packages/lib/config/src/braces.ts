@@ -20,6 +20,8 @@ export type Unbraced =
 
 /** The trimmed inside of an item that starts with `{` and must end with the matching `}`. */
 export function unbrace(item: string): Unbraced {
+  if (!item.startsWith('{'))
+    return { kind: 'malformed', why: `no '{' at start of text in "${item}"` }
   const end = findBalanced(item, 0)
   if (end < 0) return { kind: 'malformed', why: `missing '}' in "${item}"` }
   if (trimSpace(item.slice(end + 1)) !== '') {

@@ -19,6 +19,15 @@ export function selectConfigDirectory(env: NodeJS.ProcessEnv = process.env): str
 }
 
 /**
+ * Has this program rights that its caller lacks? Then the caller must not choose what it reads. Not so when the
+ * caller is root, who could read and run everything anyway.
+ */
+export function hasBorrowedRights(): boolean {
+  if (process.getuid?.() === 0 && process.geteuid?.() === 0) return false
+  return process.getuid?.() !== process.geteuid?.() || process.getgid?.() !== process.getegid?.()
+}
+
+/**
  * A directory other than the default is for root, and for everybody when the default main.cf lists it under
  * alternate_config_directories or multi_instance_directories. That file is read without `$` expansion.
  * @throws {ConfigError} it is not listed

@@ -40,31 +40,30 @@ export function toInteger(
     throw new ConfigError(`bad numerical configuration: ${name} = ${value}`)
   }
   if (spec.min !== undefined && number < spec.min) {
-    throw new ConfigError(`invalid ${name} parameter value ${value} < ${spec.min}`)
+    throw new ConfigError(`invalid ${name} parameter value ${number} < ${spec.min}`)
   }
   if (spec.max !== undefined && number > spec.max) {
-    throw new ConfigError(`invalid ${name} parameter value ${value} > ${spec.max}`)
+    throw new ConfigError(`invalid ${name} parameter value ${number} > ${spec.max}`)
   }
   return number
 }
 
 /**
  * Digits and one letter of s m h d w, or digits alone in the parameter's own unit. Only the first octet after
- * the digits counts: `5m30s` is five minutes, as in Postfix.
+ * the digits counts: `5m30s` is five minutes, and a letter alone is none at all, as in Postfix.
  */
 export function toSeconds(name: string, value: string, unit: string, bounds: Bounds): number {
-  const match = /^[+-]?\d+/.exec(value)
-  const digits = match?.[0] ?? ''
+  const digits = /^[+-]?\d+/.exec(value)?.[0] ?? ''
   const perUnit = SECONDS_PER.get(value.charAt(digits.length) || unit)
-  const seconds = match && perUnit !== undefined ? Number(digits) * perUnit : NaN
+  const seconds = value !== '' && perUnit !== undefined ? Number(digits) * perUnit : NaN
   if (!(seconds >= 0 && seconds <= INT_MAX)) {
     throw new ConfigError(`parameter ${name}: bad time value or unit: ${value}`)
   }
   if (bounds.min !== undefined && seconds < bounds.min) {
-    throw new ConfigError(`invalid ${name}: ${value} (min ${bounds.min})`)
+    throw new ConfigError(`invalid ${name}: ${seconds} (min ${bounds.min})`)
   }
   if (bounds.max !== undefined && seconds > bounds.max) {
-    throw new ConfigError(`invalid ${name}: ${value} (max ${bounds.max})`)
+    throw new ConfigError(`invalid ${name}: ${seconds} (max ${bounds.max})`)
   }
   return seconds
 }
@@ -90,10 +89,11 @@ export function checkLength(
 
 /** The keyword in the registry's spelling; '' where the registry allows an empty value. */
 export function toKeyword(name: string, value: string, spec: KeywordSpec): string {
-  if (value === '' && spec.min === undefined) return ''
+  if (checkLength(name, value, spec) === '') return ''
   const found = spec.isExactCase
     ? spec.values.find((word) => word === value)
     : spec.values.find((word) => word.toLowerCase() === value.toLowerCase())
-  if (found === undefined) throw new ConfigError(`unknown ${name} value: ${value}`)
-  return found
+  if (found !== undefined) return found
+  const complaint = spec.complaint ?? 'unknown %n value: %v'
+  throw new ConfigError(complaint.replace('%n', () => name).replace('%v', () => value))
 }

@@ -30,7 +30,7 @@ export class MacroOverflowError extends MacroError {
 export interface ExpandOptions {
   /** Expand what is found again; default true. */
   readonly isRecursive?: boolean
-  /** Also expand the branches that are not chosen: to find every name that a text refers to. */
+  /** Expand every branch and compare nothing: to find every name that a text refers to. The result means nothing. */
   readonly visitsAll?: boolean
 }
 
@@ -134,7 +134,8 @@ class Expansion {
       throw expected('"?" or ":" expected at: ', text, right.end - 1, right.end, tail)
     }
     const operands = [this.text(left.text, depth), this.text(right.text, depth)] as const
-    const holds = compares(operator, orderOf(operands[0], operands[1], suffix === 'level'))
+    const holds =
+      !this.#visitsAll && compares(operator, orderOf(operands[0], operands[1], suffix === 'level'))
     return tail === text.length ? (holds ? 'true' : '') : this.#choose(text, tail, holds, depth)
   }
 

@@ -23,7 +23,7 @@ t.test('readLogicalLines() joins continuations across comments and empty lines',
 t.test('readLogicalLines() leaves out a continuation of nothing', (t) => {
   const { lines, warnings } = read('# first\n  lost\n\tmore\nkept = 1\n')
   t.same(lines, ['4-4 kept = 1'])
-  t.same(warnings, ['main.cf: logical line must not start with whitespace: "lost\tmore..."'])
+  t.same(warnings, ['main.cf: logical line must not start with whitespace: "  lost\tmore"'])
   t.end()
 })
 

@@ -27,6 +27,9 @@ export function trimSpace(text: string): string {
   return start === 0 && end === text.length ? text : text.slice(start, end)
 }
 
+/** How much of a line a warning shows. */
+const EXCERPT = 30
+
 /** Only white space, or a comment. */
 function isIgnored(line: string): boolean {
   let at = 0
@@ -49,7 +52,7 @@ export function readLogicalLines(
   const finish = (): void => {
     if (text === undefined) return
     if (isSpaceCode(text.charCodeAt(0))) {
-      const excerpt = `${trimSpace(text).slice(0, 30)}...`
+      const excerpt = text.length > EXCERPT ? `${text.slice(0, EXCERPT)}...` : text
       warn(`${path}: logical line must not start with whitespace: "${excerpt}"`)
     } else {
       found.push({ text, first, last })

@@ -161,7 +161,7 @@ t.test('MainConfig converts values, or says in the words of Postfix why not', (t
     [
       'smtp_address_preference = ipv5',
       (config) => config.keyword('smtp_address_preference'),
-      'unknown smtp_address_preference value: ipv5',
+      'bad smtp_address_preference value: ipv5',
     ],
     [
       'notify_classes = bounce, 2bounce bounce',

@@ -316,7 +316,7 @@ function readMainFile(source: string, directory: string): MainFile {
         warnings,
       })
     }
-    const old = lines.has(found.name) ? entries.get(found.name) : undefined
+    const old = entries.get(found.name)
     if (old !== undefined && old !== found.value) {
       warn(`${path}, line ${first}: overriding earlier entry: ${found.name}=${old}`)
     }

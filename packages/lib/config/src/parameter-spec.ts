@@ -30,6 +30,8 @@ export interface KeywordSpec extends ParameterSpec {
   readonly values: readonly string[]
   /** Letter case matters. */
   readonly isExactCase?: true
+  /** What Postfix says of another word; %n is the name, %v the value. Default: `unknown %n value: %v`. */
+  readonly complaint?: string
   /** Of flags: any letter case, unknown words are ignored. */
   readonly isLenient?: true
 }

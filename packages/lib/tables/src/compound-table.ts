@@ -20,7 +20,7 @@ import { bracedItems } from './table-source.ts'
 
 function openParts({ reference, name, context }: TableSource, type: string): LookupTable[] {
   const items = bracedItems(name)
-  if (items === undefined) {
+  if (items === undefined || items.some((item) => !item.includes(':'))) {
     throw new TableOpenError(`bad syntax: "${reference}"; need "${type}:{type:name...}"`)
   }
   return items.map((item) => openTable(item, context))

@@ -30,6 +30,8 @@ export interface AddressRules {
    * addresses of our interfaces. Without it, never.
    */
   readonly isLocalDomain?: (domain: string) => MaybePromise<boolean>
+  /** canonical(5) and virtual(5): a local part that needs quotes is looked up with them only. */
+  readonly onlyQuoted?: boolean
 }
 
 /** As LookupResult; `extension` is what the matching key left out, with its delimiter: `+ext`, else ''. */
@@ -91,14 +93,15 @@ export class MapList {
     const { local, domain } = splitAddress(address)
     const split = splitExtension(local, rules.extensions)
     const extension = split ? split.delimiter + split.extension : ''
+    const triesBare = rules.onlyQuoted !== true
     const keys: AddressKey[] = [{ key: address, isPart: false, extension: '' }]
     if (domain === undefined) {
       if (split) keys.push({ key: split.user, isPart: true, extension })
-      return this.#findKeys(keys)
+      return this.#findKeys(keys, triesBare)
     }
     if (split) keys.push({ key: `${split.user}@${domain}`, isPart: true, extension })
-    if (this.#fixed.length === 0) return this.#findKeys(keys)
-    return andThen(this.#findKeys(keys), (answer): MaybePromise<AddressResult> => {
+    if (this.#fixed.length === 0) return this.#findKeys(keys, triesBare)
+    return andThen(this.#findKeys(keys, triesBare), (answer): MaybePromise<AddressResult> => {
       if (answer.kind !== 'absent') return answer
       return andThen(
         rules.isLocalDomain?.(domain) ?? false,
@@ -107,21 +110,25 @@ export class MapList {
           if (isLocal) parts.push({ key: local, isPart: true, extension: '' })
           if (isLocal && split) parts.push({ key: split.user, isPart: true, extension })
           parts.push({ key: `@${domain}`, isPart: true, extension: '' })
-          return this.#findKeys(parts)
+          return this.#findKeys(parts, triesBare)
         },
       )
     })
   }
 
-  #findKeys(keys: readonly AddressKey[], from = 0): MaybePromise<AddressResult> {
+  #findKeys(
+    keys: readonly AddressKey[],
+    triesBare: boolean,
+    from = 0,
+  ): MaybePromise<AddressResult> {
     for (let at = from; at < keys.length; at++) {
       const one = keys[at]
       if (one === undefined) break
-      const answer = this.#findQuoted(one)
+      const answer = this.#findQuoted(one, triesBare)
       if (answer instanceof Promise) {
         return answer.then(async (result) => {
           return result.kind === 'absent'
-            ? this.#findKeys(keys, at + 1)
+            ? this.#findKeys(keys, triesBare, at + 1)
             : withExtension(result, one)
         })
       }
@@ -130,12 +137,12 @@ export class MapList {
     return NOT_FOUND
   }
 
-  #findQuoted({ key, isPart }: AddressKey): MaybePromise<LookupResult> {
+  #findQuoted({ key, isPart }: AddressKey, triesBare: boolean): MaybePromise<LookupResult> {
     const tables = isPart ? this.#fixed : this.tables
     const quoted = needsNoQuotes.test(key) ? key : quoteKey(key)
     if (quoted === key) return this.#search(tables, key)
     return andThen(this.#search(tables, quoted), (answer): MaybePromise<LookupResult> =>
-      answer.kind === 'absent' ? this.#search(tables, key) : answer,
+      answer.kind === 'absent' && triesBare ? this.#search(tables, key) : answer,
     )
   }
 

@@ -9,7 +9,7 @@ import { TableUnavailableError } from './table-error.ts'
 
 const context = { config: MainConfig.of({ compatibility_level: '3.7' }) }
 
-function domains(text: string, title = 'mydestination'): (name: string) => MaybePromise<boolean> {
+function domains(text: string, title = 'some_domains'): (name: string) => MaybePromise<boolean> {
   const list = DomainList.open(title, text, context)
   return (name): MaybePromise<boolean> => list.matches(name)
 }
@@ -33,6 +33,10 @@ t.test('DomainList matches names, subdomains, tables, and what is not negated', 
   t.equal(negated('yes.example.com'), true)
   t.equal(negated('other'), true)
   t.equal(domains('')('x'), false)
+  const exact = domains('example.com, .sub.example, inline:{a.example=x}', 'mydestination')
+  t.equal(exact('Example.com'), true)
+  t.equal(exact('a.sub.example'), false, 'mydestination has no subdomains')
+  t.equal(exact('x.a.example'), false)
   t.end()
 })
 

@@ -159,6 +159,20 @@ function compileDomain(
   }
 }
 
+function compileExact(title: string, context: TableContext): Compile<string> {
+  return (item) => {
+    if (isTable(item)) {
+      const table = openTable(item, context)
+      return (word): MaybePromise<boolean> => has(table, word, title)
+    }
+    const pattern = foldCase(item)
+    return (word) => word === pattern
+  }
+}
+
+/** Here a domain means itself and nothing below it, however it is written. */
+const EXACT_LISTS = new Set(['mydestination', 'virtual_alias_domains', 'virtual_mailbox_domains'])
+
 /** Domain names: mydestination, relay_domains and the like. */
 export class DomainList {
   readonly #list: PatternList<string>
@@ -170,9 +184,10 @@ export class DomainList {
   /** @param title the parameter: it decides whether a domain also means its subdomains */
   static open(title: string, text: string, context: TableContext): DomainList {
     const parents = context.config.list('parent_domain_matches_subdomains')
-    return new DomainList(
-      compileList(text, title, compileDomain(title, context, parents.includes(title))),
-    )
+    const compile = EXACT_LISTS.has(title)
+      ? compileExact(title, context)
+      : compileDomain(title, context, parents.includes(title))
+    return new DomainList(compileList(text, title, compile))
   }
 
   get isEmpty(): boolean {
@@ -194,15 +209,7 @@ export class StringList {
   }
 
   static open(title: string, text: string, context: TableContext): StringList {
-    const compile: Compile<string> = (item) => {
-      if (isTable(item)) {
-        const table = openTable(item, context)
-        return (word): MaybePromise<boolean> => has(table, word, title)
-      }
-      const pattern = foldCase(item)
-      return (word) => word === pattern
-    }
-    return new StringList(compileList(text, title, compile))
+    return new StringList(compileList(text, title, compileExact(title, context)))
   }
 
   get isEmpty(): boolean {

@@ -1,10 +1,11 @@
 /**
  * memory-table - tables that are wholly in memory and never change: inline, texthash
  */
-import { splitAssignment } from '@posthorn/config/assignment'
-import { trimSpace } from '@posthorn/config/logical-lines'
+import { splitAssignment, type Assignment } from '@posthorn/config/assignment'
+import { unbrace } from '@posthorn/config/braces'
 import { strerror } from '@posthorn/config/strerror'
 import { log } from '@posthorn/log/log'
+import { errorCode } from '@posthorn/native/system-error'
 import { ABSENT, found, type LookupResult, type LookupTable } from './lookup-table.ts'
 import type { TableSource } from './open-table.ts'
 import { TableOpenError } from './table-error.ts'
@@ -35,16 +36,25 @@ export class MemoryTable implements LookupTable {
 export function openInlineTable({ reference, name, fold }: TableSource): LookupTable {
   const need = 'need "inline:{name=value...}"'
   const items = bracedItems(name)
-  if (items === undefined) throw new TableOpenError(`bad syntax: "${reference}"; ${need}`)
+  if (items === undefined) {
+    const fault = /^\{\s+\}$/.test(name) ? 'empty table' : 'bad syntax'
+    throw new TableOpenError(`${fault}: "${reference}"; ${need}`)
+  }
   const entries = new Map<string, string>()
   for (const item of items) {
-    const text = item.startsWith('{') && item.endsWith('}') ? trimSpace(item.slice(1, -1)) : item
-    const entry = splitAssignment(text)
+    const inside = item.startsWith('{') ? unbrace(item) : { kind: 'payload' as const, text: item }
+    const entry = inside.kind === 'payload' ? splitEntry(inside.text) : inside
     if (entry.kind === 'malformed')
       throw new TableOpenError(`${entry.why}: "${reference}"; ${need}`)
     entries.set(fold(entry.name), entry.value)
   }
   return new MemoryTable(reference, entries, fold)
+}
+
+/** As an assignment; a key in quotes may have blanks in it, and keeps the quotes. */
+function splitEntry(text: string): Assignment {
+  const [, name, value = ''] = /^\s*("(?:\\[^]|[^"\\])*")\s*=\s*([^]*)$/.exec(text) ?? []
+  return name === undefined ? splitAssignment(text) : { kind: 'assignment', name, value }
 }
 
 /** `texthash:/file`: the text itself, read once. The first of two equal keys wins. */
@@ -53,12 +63,13 @@ export function openTextTable({ reference, name, fold }: TableSource): LookupTab
   try {
     text = readTableText(name)
   } catch (error) {
-    throw new TableOpenError(`open database ${name}: ${strerror(error)}`, { cause: error })
+    const step = errorCode(error) === 'EISDIR' ? 'read' : 'open database'
+    throw new TableOpenError(`${step} ${name}: ${strerror(error)}`, { cause: error })
   }
   const entries = new Map<string, string>()
   for (const { key, value, line } of readEntries(text, name)) {
     const folded = fold(key)
-    if (entries.has(folded)) log.warning(`${name}, line ${line}: duplicate entry: "${folded}"`)
+    if (entries.has(folded)) log.warning(`${name}, line ${line}: duplicate entry: "${key}"`)
     else entries.set(folded, value)
   }
   return new MemoryTable(reference, entries, fold)

@@ -7,31 +7,34 @@
  * warned about and left out. Expressions run as JavaScript's, which backtrack: a bad one can take long on a bad key.
  * Source: Postfix 3.7 regexp_table(5).
  */
-import { expandMacros, MacroError } from '@posthorn/config/expand-macros'
 import { trimSpace } from '@posthorn/config/logical-lines'
 import { log } from '@posthorn/log/log'
 import { ABSENT, found, type LookupResult, type LookupTable } from './lookup-table.ts'
 import type { TableSource } from './open-table.ts'
 import { TableOpenError } from './table-error.ts'
+import { parseResult, resultOf, type ResultOf } from './pattern-result.ts'
 import { RuleNest } from './rule-nest.ts'
 import { readRules } from './table-source.ts'
 
+export interface CompiledPattern {
+  readonly expression: RegExp
+  /** Where the groups of the pattern are in what the expression finds; the first is at 0. */
+  readonly groups: readonly number[]
+}
+
 /** Makes a JavaScript expression. @throws {SyntaxError} the text says what is wrong; an option has UnknownOptionError */
-export type PatternCompiler = (pattern: string, options: string) => RegExp
+export type PatternCompiler = (pattern: string, options: string) => CompiledPattern
 
 export class UnknownOptionError extends SyntaxError {}
 
 /** A rule cannot be used; the message says why. */
 class RuleError extends Error {}
 
-interface Pattern {
+interface Pattern extends CompiledPattern {
   readonly isNegated: boolean
-  readonly expression: RegExp
   /** What follows pattern and flags. */
   readonly rest: string
 }
-
-type Result = (match: RegExpExecArray) => string
 
 export function openPatternTable(
   { reference, name, context }: TableSource,
@@ -69,9 +72,10 @@ export function openPatternTable(
       return
     }
     if (!/^(?:!|[^A-Za-z0-9\s])/.test(text)) throw new RuleError('ignoring unrecognized request')
-    const { isNegated, expression, rest: value } = readPattern(text, type, compile)
+    const pattern = readPattern(text, type, compile)
+    const { isNegated, expression, rest: value } = pattern
     if (value === '') warn('no replacement text: using empty string')
-    const result = readResult(value, expression, isNegated)
+    const result = readResult(pattern, type, warn)
     if (context.forbidsSubstitution && typeof result !== 'string') {
       throw new RuleError('regular expression substitution is not allowed: skipping this rule')
     }
@@ -111,50 +115,36 @@ function readPattern(text: string, type: string, compile: PatternCompiler): Patt
   while (end < text.length && text.charAt(end) !== delimiter)
     end += text.charAt(end) === '\\' ? 2 : 1
   if (end >= text.length) {
-    throw new RuleError(`no closing regexp delimiter "${delimiter}": skipping this rule`)
+    const fate = type === 'pcre' ? 'ignoring' : 'skipping'
+    throw new RuleError(`no closing regexp delimiter "${delimiter}": ${fate} this rule`)
   }
   const options = /^\S*/.exec(text.slice(end + 1))?.[0] ?? ''
   try {
-    const expression = compile(text.slice(start + 1, end), options)
-    return { isNegated, expression, rest: trimSpace(text.slice(end + 1 + options.length)) }
+    const compiled = compile(text.slice(start + 1, end), options)
+    return { ...compiled, isNegated, rest: trimSpace(text.slice(end + 1 + options.length)) }
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
     if (error instanceof UnknownOptionError) {
-      throw new RuleError(`unknown ${type} option "${error.message}": skipping this rule`)
+      throw new RuleError(`unknown regexp option "${error.message}": skipping this rule`)
     }
     throw new RuleError(error.message)
   }
 }
 
 /** Plain text, or a function of the match when groups are used. */
-function readResult(value: string, expression: RegExp, isNegated: boolean): string | Result {
-  if (!value.includes('$')) return value
-  const groupCount =
-    (new RegExp(`${expression.source}|`, expression.flags).exec('')?.length ?? 1) - 1
-  const used = new Set<number>()
-  const check = (name: string): string => {
-    if (!/^\d+$/.test(name)) {
-      throw new RuleError(`non-numeric replacement index "${name}": skipping this rule`)
-    }
-    const index = Number(name)
-    if (isNegated) {
-      throw new RuleError('$number found in negative match replacement text: skipping this rule')
-    }
-    if (index < 1 || index > groupCount) {
-      throw new RuleError(`out of range replacement index "${index}": skipping this rule`)
-    }
-    used.add(index)
-    return ''
+function readResult(
+  { groups, isNegated, rest }: Pattern,
+  type: 'regexp' | 'pcre',
+  warn: (why: string) => void,
+): string | ResultOf {
+  const text = parseResult(rest, type, warn)
+  if (text === undefined) throw new RuleError('bad replacement syntax: skipping this rule')
+  const { highest } = text
+  if (highest > 0 && isNegated) {
+    throw new RuleError('$number found in negative match replacement text: skipping this rule')
   }
-  const expand = (find: (name: string) => string): string => {
-    return expandMacros(value, find, { isRecursive: false })
+  if (highest > groups.length) {
+    throw new RuleError(`out of range replacement index "${highest}": skipping this rule`)
   }
-  try {
-    const plain = expand(check)
-    if (used.size === 0) return plain
-  } catch (error) {
-    if (!(error instanceof MacroError)) throw error
-    throw new RuleError('bad replacement syntax: skipping this rule')
-  }
-  return (match) => expand((name) => match[Number(name)] ?? '')
+  return resultOf(text, groups)
 }

@@ -54,7 +54,7 @@ t.test('tcp: asks line by line on one connection, and again after a hang-up', as
         hangsUp = false
         return undefined
       }
-      const key = decodeOctets(request.slice(4, -1))
+      const key = decodeOctets(request.slice(4, -1)) ?? ''
       if (key === 'a b') return '200 x%20y\n'
       return key === 'no' ? '500 none\n' : key === 'later' ? '400 busy\n' : 'what?\n'
     },
@@ -88,7 +88,9 @@ t.test('tcp: a server that is not there is no answer', async (t) => {
 
 t.test('encodeOctets() and decodeOctets()', (t) => {
   t.equal(encodeOctets('a b%\x00\xff~'), 'a%20b%25%00%FF~')
-  t.equal(decodeOctets('a%20b%25%zz%ff'), 'a b%%zz\xff')
+  t.equal(decodeOctets('a%20b%25%ff'), 'a b%\xff')
+  t.equal(decodeOctets('a%2'), undefined)
+  t.equal(decodeOctets('%zz'), undefined)
   t.end()
 })
 

@@ -27,7 +27,8 @@ export function openSocketmapTable({ reference, name }: TableSource): LookupTabl
     const [, status = reply, text = ''] = /^(\S+) ?(.*)$/s.exec(reply) ?? []
     switch (status) {
       case 'OK':
-        return found(text)
+        // without a blank behind it there is no value: Postfix takes that for "no such key"
+        return reply === 'OK' ? ABSENT : found(text)
       case 'NOTFOUND':
         return ABSENT
       case 'TEMP':

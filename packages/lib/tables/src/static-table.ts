@@ -1,8 +1,7 @@
 /**
  * static-table - tables without contents: static, fail, environ
  */
-import { findBalanced } from '@posthorn/config/braces'
-import { trimSpace } from '@posthorn/config/logical-lines'
+import { unbrace } from '@posthorn/config/braces'
 import { ABSENT, found, tryAgain, type LookupTable } from './lookup-table.ts'
 import type { TableSource } from './open-table.ts'
 import { TableOpenError } from './table-error.ts'
@@ -11,10 +10,11 @@ import { TableOpenError } from './table-error.ts'
 export function openStaticTable({ reference, name }: TableSource): LookupTable {
   let value = name
   if (name.startsWith('{')) {
-    if (findBalanced(name, 0) !== name.length - 1) {
-      throw new TableOpenError(`bad syntax: "${reference}"; need "static:{text}"`)
+    const inside = unbrace(name)
+    if (inside.kind === 'malformed') {
+      throw new TableOpenError(`bad static:name syntax: ${inside.why}`)
     }
-    value = trimSpace(name.slice(1, -1))
+    value = inside.text
   }
   const answer = found(value)
   return { name: reference, isPattern: false, find: () => answer }

@@ -2,7 +2,7 @@
  * table-source - the text of tables that are written by hand: key and value lines, rules in braces
  */
 import { readFileSync } from 'node:fs'
-import { findBalanced } from '@posthorn/config/braces'
+import { findBalanced, unbrace } from '@posthorn/config/braces'
 import {
   isSpaceCode,
   readLogicalLines,
@@ -35,7 +35,9 @@ export interface TableEntry {
  */
 export function readEntries(text: string, path: string): TableEntry[] {
   const entries: TableEntry[] = []
-  for (const { text: line, first } of readLogicalLines(text, path, warnLine)) {
+  for (const { text: octets, first } of readLogicalLines(text, path, warnLine)) {
+    // a NUL ends the line, as in Postfix
+    const line = octets.split('\0', 1).join('')
     const place = `${path}, line ${first}`
     const end = endOfKey(line)
     if (end === undefined) {
@@ -85,7 +87,7 @@ export function bracedItems(name: string): string[] | undefined {
 export function readRules(name: string, type: string): LogicalLine[] {
   if (!name.startsWith('{')) {
     try {
-      return readLogicalLines(readTableText(name), `${type} map ${name}`, warnLine)
+      return readLogicalLines(readTableText(name), name, warnLine)
     } catch (error) {
       throw new Error(`open ${name}: ${strerror(error)}`, { cause: error })
     }
@@ -94,10 +96,9 @@ export function readRules(name: string, type: string): LogicalLine[] {
     throw new Error(`${type} map: missing '}' in "${name}"`)
   const items = splitList(name.slice(1, -1))
   const text = items.map((item) => {
-    if (findBalanced(item, 0) !== item.length - 1) {
-      throw new Error(`${type} map: syntax error: expected '{' and '}' around "${item}"`)
-    }
-    return `${trimSpace(item.slice(1, -1))}\n`
+    const rule = unbrace(item)
+    if (rule.kind === 'malformed') throw new Error(`${type} map: ${rule.why}`)
+    return `${rule.text}\n`
   })
   return readLogicalLines(text.join(''), `${type} map ${name}`, warnLine)
 }

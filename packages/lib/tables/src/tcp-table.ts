@@ -25,6 +25,7 @@ export function openTcpTable({ reference, name }: TableSource): LookupTable {
       stream.readUntil('\n', REPLY_LIMIT),
     )
     const text = decodeOctets(reply.slice(4))
+    if (text === undefined) return tryAgain(`${reference}: bad reply "${reply.slice(0, 100)}"`)
     switch (reply.slice(0, 4)) {
       case '200 ':
         return found(text)
@@ -59,9 +60,8 @@ export function encodeOctets(text: string): string {
   })
 }
 
-/** What is no %XX stays. */
-export function decodeOctets(text: string): string {
-  return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>
-    String.fromCharCode(parseInt(hex, 16)),
-  )
+/** undefined: a `%` that is not followed by two hexadecimal digits. */
+export function decodeOctets(text: string): string | undefined {
+  if (/%(?![0-9A-Fa-f]{2})/.test(text)) return undefined
+  return text.replace(/%(..)/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { makeFifo } from '@posthorn/native/user'
 import t from 'tap'
 import { FakeService } from './fake-service.ts'
-import { trigger } from './trigger.ts'
+import { endpointProblem, trigger } from './trigger.ts'
 
 const timeoutMs = 5_000
 
@@ -33,4 +33,25 @@ t.test('trigger() over a socket and over a FIFO', async (t) => {
   t.equal(octets.toString('latin1', 0, readSync(fd, octets)), 'FADI')
   closeSync(fd)
   await t.rejects(trigger(join(directory, 'none'), 'W', timeoutMs), { code: 'ENOENT' })
+  await t.rejects(trigger(directory, 'W', timeoutMs), { code: 'POSTHORN_NO_ENDPOINT' })
+})
+
+t.test('endpointProblem() says what is missing, and not that nobody listens', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'posthorn-wire-'))
+  t.teardown(() => {
+    rmSync(directory, { recursive: true })
+  })
+  const problem = async (path: string): Promise<string | undefined> =>
+    trigger(path, 'W', timeoutMs).then(
+      () => 'no error',
+      (error: unknown) => endpointProblem('public/x', error),
+    )
+  t.equal(
+    await problem(join(directory, 'none')),
+    'unable to look up public/x: No such file or directory',
+  )
+  t.match(await problem(directory), 'is not a socket or a fifo')
+  const fifo = join(directory, 'fifo')
+  makeFifo(fifo, 0o600)
+  t.equal(await problem(fifo), undefined, 'nobody reads')
 })

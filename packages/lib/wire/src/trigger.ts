@@ -8,6 +8,7 @@
  * Source: Postfix 3.7 triggers; the characters for qmgr(8) are in qmgrTrigger.
  */
 import { closeSync, constants, openSync, statSync, writeSync } from 'node:fs'
+import { errorReason } from '@posthorn/native/system-error'
 import { connectStream, type ByteStream } from '@posthorn/stream/byte-stream'
 import { scheduleDeadline } from '@posthorn/stream/deadline-timer'
 
@@ -22,18 +23,34 @@ export const qmgrTrigger = {
 
 const patienceMs = 100_000
 
+/** What stands at the path cannot be woken up. */
+export class NoEndpointError extends TypeError {
+  override readonly name = 'NoEndpointError'
+  readonly code = 'POSTHORN_NO_ENDPOINT'
+}
+
+/** What commands warn of: nothing to connect to. undefined: it is there, but nobody listens, which goes without saying. */
+export function endpointProblem(path: string, error: unknown): string | undefined {
+  if (error instanceof NoEndpointError) return error.message
+  const isLookup = error instanceof Error && 'syscall' in error && error.syscall === 'stat'
+  return isLookup ? `unable to look up ${path}: ${errorReason(error)}` : undefined
+}
+
 /**
  * Resolves when the octets are in the kernel; the connection then closes by itself.
  *
+ * @throws {NoEndpointError} neither socket nor FIFO
  * @throws {SystemError | Error} nobody listens at `path`, or nobody reads the FIFO
  * @throws {StreamTimeoutError} after `timeoutMs`
  */
 export async function trigger(path: string, octets: string, timeoutMs: number): Promise<void> {
   // eslint-disable-next-line n/no-sync -- cached metadata, 2 us (docs/performance.md 7)
-  if (statSync(path).isFIFO()) {
+  const stats = statSync(path)
+  if (stats.isFIFO()) {
     writeFifo(path, octets)
     return
   }
+  if (!stats.isSocket()) throw new NoEndpointError(`${path} is not a socket or a fifo`)
   const stream = await connectStream({ family: 'unix', path }, { timeoutMs })
   try {
     stream.write(`${octets}\0`)

@@ -24,15 +24,30 @@ const CURVE_GRADES = ['auto', 'none', 'strong', 'ultra'] as const
 const SERVER_TLS_LEVELS = ['none', 'may', 'encrypt'] as const
 const TEMPFAIL_ACTIONS = ['defer', 'defer_if_permit'] as const
 
+/** What the SMTP client says of these. */
+const INVALID = 'invalid %n: "%v"'
+const BAD_STAGE = 'bad protocol stage: "%n = %v"'
+const BAD_TLS_LEVEL = 'Invalid TLS level "%v"'
+
 export const KEYWORD_PARAMETERS = {
   header_from_format: { default: 'standard', values: ['standard', 'obsolete'], min: 1 },
   info_log_address_format: { default: 'external', values: ['external', 'internal'], min: 1 },
-  lmtp_address_preference: { default: 'any', values: ADDRESS_FAMILIES, min: 1 },
-  lmtp_address_verify_target: { default: 'rcpt', values: PROBE_TARGETS, min: 1 },
-  lmtp_dns_support_level: { default: '', values: DNS_LEVELS },
+  lmtp_address_preference: {
+    default: 'any',
+    values: ADDRESS_FAMILIES,
+    min: 1,
+    complaint: 'bad %n value: %v',
+  },
+  lmtp_address_verify_target: {
+    default: 'rcpt',
+    values: PROBE_TARGETS,
+    min: 1,
+    complaint: BAD_STAGE,
+  },
+  lmtp_dns_support_level: { default: '', values: DNS_LEVELS, complaint: INVALID },
   lmtp_tls_ciphers: { default: 'medium', values: TLS_CIPHER_GRADES, min: 1 },
   lmtp_tls_mandatory_ciphers: { default: 'medium', values: TLS_CIPHER_GRADES, min: 1 },
-  lmtp_tls_security_level: { default: '', values: CLIENT_TLS_LEVELS },
+  lmtp_tls_security_level: { default: '', values: CLIENT_TLS_LEVELS, complaint: BAD_TLS_LEVEL },
   maillog_file_permissions: {
     default: '0600',
     values: ['644', '640', '600'],
@@ -101,25 +116,41 @@ export const KEYWORD_PARAMETERS = {
     isExactCase: true,
     min: 1,
   },
-  smtp_address_preference: { default: 'any', values: ADDRESS_FAMILIES, min: 1 },
-  smtp_address_verify_target: { default: 'rcpt', values: PROBE_TARGETS, min: 1 },
-  smtp_dns_support_level: { default: '', values: DNS_LEVELS },
+  smtp_address_preference: {
+    default: 'any',
+    values: ADDRESS_FAMILIES,
+    min: 1,
+    complaint: 'bad %n value: %v',
+  },
+  smtp_address_verify_target: {
+    default: 'rcpt',
+    values: PROBE_TARGETS,
+    min: 1,
+    complaint: BAD_STAGE,
+  },
+  smtp_dns_support_level: { default: '', values: DNS_LEVELS, complaint: INVALID },
   smtp_tls_ciphers: { default: 'medium', values: TLS_CIPHER_GRADES, min: 1 },
   smtp_tls_dane_insecure_mx_policy: {
     default: '${{$smtp_tls_security_level} == {dane} ? {dane} : {may}}',
     values: ['may', 'encrypt', 'dane'],
+    complaint: INVALID,
   },
   smtp_tls_mandatory_ciphers: { default: 'medium', values: TLS_CIPHER_GRADES, min: 1 },
-  smtp_tls_security_level: { default: '', values: CLIENT_TLS_LEVELS },
+  smtp_tls_security_level: { default: '', values: CLIENT_TLS_LEVELS, complaint: BAD_TLS_LEVEL },
   smtpd_forbid_bare_newline: {
     default: 'no',
     values: ['normalize', 'yes', 'note', 'reject', 'no'],
+    complaint: "bad parameter value: '%n = %v'",
     min: 1,
   },
   smtpd_tls_ciphers: { default: 'medium', values: TLS_CIPHER_GRADES, min: 1 },
   smtpd_tls_eecdh_grade: { default: 'auto', values: CURVE_GRADES, min: 1 },
   smtpd_tls_mandatory_ciphers: { default: 'medium', values: TLS_CIPHER_GRADES, min: 1 },
-  smtpd_tls_security_level: { default: '', values: SERVER_TLS_LEVELS },
+  smtpd_tls_security_level: {
+    default: '',
+    values: SERVER_TLS_LEVELS,
+    complaint: BAD_TLS_LEVEL,
+  },
   syslog_facility: {
     default: 'mail',
     values: [
