@@ -84,8 +84,12 @@ async function answer(report: Report, request: ReportRequest): Promise<void> {
 async function reportVerp(report: Report, delimiters: string, wantsFull: boolean): Promise<void> {
   const { settings } = report
   const { id, sender } = report.subject
-  if (sender === '' || isDoubleBounceSender(report) || report.entries === undefined) {
-    log.warning(`${id}: ignoring VERP request for null or double-bounce sender, or without log`)
+  if (sender === '' || isDoubleBounceSender(report)) {
+    log.warning(`${id}: ignoring VERP request for null or double-bounce sender`)
+    await reportFailure(report, wantsFull)
+    return
+  }
+  if (report.entries === undefined) {
     await reportFailure(report, wantsFull)
     return
   }

@@ -156,11 +156,7 @@ async function writeReport(
   const type = subject.isUtf8 ? 'message/global-delivery-status' : 'message/delivery-status'
   beginPart(writer, boundary, 'Delivery report', type, subject.isUtf8 ? '8bit' : '')
   for (const line of formatMessageFields(settings, subject)) writer.line(line)
-  if (notice.entries === undefined) {
-    writer.line('')
-    writer.line('\t--- Delivery report unavailable ---')
-    return
-  }
+  if (notice.entries === undefined) return
   const arrivalSeconds = subject.original?.arrivalSeconds
   const isDelay = notice.template.name === 'delay'
   const context = {

@@ -9,7 +9,7 @@ import type { Channel } from '@posthorn/wire/channel'
 import { announceCleanup } from '@posthorn/wire/cleanup-protocol'
 import { FakeService } from '@posthorn/wire/fake-service'
 import { SubmissionReply } from '@posthorn/wire/submission-session'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import { verpSender } from './answer-report.ts'
 import { readBounceSettings } from './bounce-settings.ts'
@@ -187,10 +187,7 @@ t.test('a success is told without a body', async (t) => {
   const lines = await ask(where, { request: 5, ...common, encoding: '7bit' })
   t.same(lines, [`${ID}: sender delivery status notification: NOTICE0`, 'status 0'])
   report += takeNotices()
-  t.same(await ask(where, { request: 5, ...common }), [
-    `${ID}: no trace file -- not sending a notification`,
-    'status 0',
-  ])
+  t.same(await ask(where, { request: 5, ...common }), ['status 0'])
 })
 
 t.test('notices are as in notices.ref', (t) => {
@@ -218,6 +215,23 @@ t.test('bounces of bounces end somewhere', async (t) => {
     'status 0',
   ])
   t.equal(notices.length, 0)
+})
+
+t.test('a delay of mail without a sender is told to the postmaster in full', async (t) => {
+  putOriginal()
+  const where = context('defer', { notify_classes: 'delay' })
+  await append(where, recipient('slow@y.test'), dsn('4.4.1', 'later'))
+  await ask(where, { request: 2, ...common, sender: '' })
+  t.match(notices.splice(0)[0], 'N Content-Description: Undelivered Message\n')
+  await ask(where, { request: 2, ...common })
+  const described = notices.splice(0).map((text) => /N Content-Description: Un.*/.exec(text)?.[0])
+  t.same(described, Array(2).fill('N Content-Description: Undelivered Message Headers'))
+  rmSync(`defer/3/${ID}`)
+})
+
+t.test('a notice about a lost log says so to people only', async (t) => {
+  await ask(context('bounce'), { request: 1, ...common })
+  t.equal(notices.splice(0)[0]?.split('--- Delivery report unavailable ---').length, 2)
 })
 
 t.test('VERP makes a notice for each recipient', async (t) => {

@@ -4,6 +4,7 @@
  * It can be incomplete or damaged: cleanup(8) returns mail that it refused halfway. What cannot be
  * read is left out of the notice. The file is locked (shared) while it is read.
  */
+import { log } from '@posthorn/log/log'
 import { RecordError, QueueFileCorruptError } from '@posthorn/queue/queue-error'
 import type { QueueId } from '@posthorn/queue/queue-id'
 import type { QueueLayout, QueueName } from '@posthorn/queue/queue-layout'
@@ -25,13 +26,16 @@ export class OriginalMessage {
   readonly arrivalSeconds: number | undefined
   /** Of the content; 0 when not known. */
   readonly sizeBytes: number
+  readonly #id: QueueId
   readonly #file: OpenQueueFile
   readonly #dataOffset: number | undefined
 
   private constructor(
+    id: QueueId,
     file: OpenQueueFile,
     facts: { arrivalSeconds?: number; sizeBytes: number; dataOffset?: number },
   ) {
+    this.#id = id
     this.#file = file
     this.arrivalSeconds = facts.arrivalSeconds
     this.sizeBytes = facts.sizeBytes
@@ -46,7 +50,7 @@ export class OriginalMessage {
     const file = OpenQueueFile.open(layout, queue, id, 'shared')
     if (file === undefined) return undefined
     try {
-      return new OriginalMessage(file, readFacts(file.fd))
+      return new OriginalMessage(id, file, readFacts(file.fd))
     } catch (error) {
       file.close()
       throw error
@@ -66,11 +70,14 @@ export class OriginalMessage {
     this.#file.close()
   }
 
-  /** `<id>`, or undefined. Reads the header only. */
+  /** `<id>`; undefined when there is none, or one that is malformed. Reads the header only. */
   async findMessageId(): Promise<string | undefined> {
     for await (const { text } of this.pieces(true)) {
-      const found = /^Message-Id:\s*(<[^<>\s]+>)/i.exec(text)?.[1]
-      if (found !== undefined) return found.length > MESSAGE_ID_LIMIT ? undefined : found
+      const value = /^Message-Id:(.*)/is.exec(text)?.[1]?.trim()
+      if (value === undefined) continue
+      if (value.length <= MESSAGE_ID_LIMIT && /^<[^<>\s]+>$/.test(value)) return value
+      log.warning(`${this.#id}: ignoring malformed Message-ID`)
+      return undefined
     }
     return undefined
   }

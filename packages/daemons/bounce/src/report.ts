@@ -63,7 +63,9 @@ export async function reportDelay(report: Report): Promise<void> {
     }
   }
   if (settings.notifies('delay')) {
-    await copyToPostmaster(report, 'delay', settings.recipients.delay, 'warning')
+    // Nobody else has the message when it has no sender.
+    const returns = subject.sender === '' ? 'full' : 'headers'
+    await copyToPostmaster(report, 'delay', settings.recipients.delay, 'warning', returns)
   }
 }
 
@@ -78,9 +80,7 @@ export async function reportSuccess(report: Report, isRequested: boolean): Promi
     refuse('double-bounce')
   } else if (sender === '' && !settings.notifies('2bounce')) {
     refuse('single-bounce')
-  } else if (report.entries === undefined) {
-    log.info(`${id}: no trace file -- not sending a notification`)
-  } else {
+  } else if (report.entries !== undefined) {
     const template = isRequested ? 'verify' : 'success'
     const to = sender === '' ? settings.recipients.doubleBounce : sender
     await tellSender(report, template, to, 'headers', report.entries)
@@ -125,9 +125,10 @@ export async function copyToPostmaster(
   template: 'failure' | 'delay',
   to: string,
   doing: string,
+  returns: 'headers' | 'full' = 'headers',
 ): Promise<void> {
   try {
-    await tellPostmaster(report, template, to, 'headers')
+    await tellPostmaster(report, template, to, returns)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     log.warning(`${report.subject.id}: postmaster notice failed while ${doing} to ${to}: ${why}`)

@@ -70,7 +70,8 @@ export class AddressMapping {
     const external = await complete
     const internal = unquoteAddress(external)
     const mapped = await this.#map(message, internal, kind)
-    return mapped === internal ? external : quoteAddress(mapped)
+    if (mapped === internal) return external
+    return mapped === '' ? '""' : quoteAddress(mapped)
   }
 
   async #map(

@@ -11,6 +11,7 @@
  * Limits: header_size_limit octets of a part's header, the rest is cut; body text is never cut.
  * Source: Postfix 3.7 cleanup(8), body_checks(5).
  */
+import { isAscii } from '@posthorn/address/split-address'
 import { normalizeHeaderName } from '@posthorn/message/header-line'
 import type { HeaderSection, MimeScanner } from '@posthorn/message/mime-scanner'
 import { encodeRecord, RECORD } from '@posthorn/queue/record'
@@ -121,10 +122,14 @@ export class BodyStage implements Stage {
         this.#header = line
         return ended
       }
-      if (kind === 'boundary' || kind === 'separator') inspector?.beginSegment()
-      if (ended !== undefined) {
-        return ended.then(async () => (await this.#text(line, type, octets)) ?? 'again')
+      if (kind === 'separator') inspector?.beginSegment()
+      const write = (): Promise<StepResult> | undefined => {
+        const waiting = this.#text(line, type, octets)
+        // The boundary belongs to what it ends.
+        if (kind === 'boundary') inspector?.beginSegment()
+        return waiting
       }
+      return ended === undefined ? write() : ended.then(async () => (await write()) ?? 'again')
     } else if (this.#header !== '') {
       this.#addToHeader(line) // the rest of a long header line
       return undefined
@@ -174,6 +179,7 @@ export class BodyStage implements Stage {
   }
 
   #writeHeader(text: string): void {
+    if (!isAscii(text)) this.#message.noteUtf8('header')
     this.#parts.rules.header(text)
     noteEncoding(this.#message, this.#context.settings, text)
     this.#message.writer.append(encodeHeader(text, this.#context.settings.lineLimit))

@@ -47,8 +47,13 @@ export class BounceClient {
     await this.#append(this.#paths.bounce, message, recipient, dsn)
   }
 
-  /** Has the report made and sent, from the log that refused() wrote. @throws when bounce(8) fails */
-  async sendReport(message: Message): Promise<void> {
+  /**
+   * Has the report made and sent, from the log that refused() wrote.
+   *
+   * @param returnFlags how much of the message goes back (RFC 3461 4.3)
+   * @throws when bounce(8) fails
+   */
+  async sendReport(message: Message, returnFlags: number): Promise<void> {
     await this.#send(this.#paths.bounce, {
       request: 1,
       flags: BOUNCE_FLAGS.clean,
@@ -58,7 +63,7 @@ export class BounceClient {
       smtpUtf8: message.smtputf8,
       sender: message.sender ?? '',
       envelopeId: message.envelopeId,
-      returnFlags: message.returnFlags,
+      returnFlags,
     })
   }
 

@@ -142,6 +142,7 @@ t.test('what pickup(8) hands over and nobody wants goes back to its sender', asy
     })
     t.match(second?.request, { recipient: { recipient: 'g@h.i' } })
     t.match(report?.request, { request: 1, queueName: 'incoming', sender: 'a@b.c', flags: 1 })
+    t.match(report?.request, { returnFlags: 2 }, 'without its body')
     t.equal(fixture.calls.bounced.length, 3)
     t.ok(
       log.some((line) =>
@@ -151,6 +152,13 @@ t.test('what pickup(8) hands over and nobody wants goes back to its sender', asy
       ),
     )
     t.strictSame(readdirSync('incoming'), [])
+  })
+})
+
+t.test('mail that went in circles goes back whole, unless its sender said otherwise', async (t) => {
+  await withFixture({ hopcount_limit: '1' }, async (fixture) => {
+    await fixture.submit(BOUNCE, message())
+    t.match(fixture.calls.bounced.at(-1)?.request, { request: 1, returnFlags: 0 })
   })
 })
 

@@ -33,7 +33,7 @@ export async function serveCleanup(
   context: CleanupContext,
   flow: FlowControl,
 ): Promise<void> {
-  const { inFlowDelaySeconds, duplicateLimit } = context.settings
+  const { inFlowDelaySeconds } = context.settings
   if (inFlowDelaySeconds > 0 && !flow.take()) await sleep(inFlowDelaySeconds * 1000)
   const writer = QueueFileWriter.create(context.layout, 'incoming')
   let isSettled = false
@@ -42,7 +42,7 @@ export async function serveCleanup(
     const channel = new Channel(stream)
     announceCleanup(channel, writer.id)
     const flags = await readFlags(channel)
-    const message = new Message(writer, flags ?? 0, duplicateLimit)
+    const message = new Message(writer, flags ?? 0, context.settings)
     if (flags === undefined) message.fail('bad')
     if (!(await readMessage(stream, message, context))) return
     isSettled = true

@@ -8,6 +8,19 @@
 export function cutHeader(text: string, limitOctets: number): string {
   if (text.length <= limitOctets) return text
   const cut = text.slice(0, limitOctets)
-  const lineEnd = cut.lastIndexOf('\n')
+  const lineEnd = text.lastIndexOf('\n', limitOctets)
   return lineEnd > 0.9 * limitOctets ? cut.slice(0, lineEnd) : cut
+}
+
+/** The same for a header that was folded anew, whose line ends do not count. */
+export function cutFoldedHeader(text: string, limitOctets: number): string {
+  if (text.length <= limitOctets) return text
+  const lines: string[] = []
+  let rest = limitOctets
+  for (const line of text.split('\n')) {
+    if (rest < line.length && rest < 0.1 * limitOctets) break
+    lines.push(line.slice(0, rest))
+    rest -= line.length
+  }
+  return lines.join('\n')
 }

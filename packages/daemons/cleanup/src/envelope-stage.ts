@@ -8,12 +8,14 @@
  */
 import { isAscii } from '@posthorn/address/split-address'
 import { log } from '@posthorn/log/log'
+import { RecordError } from '@posthorn/queue/queue-error'
 import { encodeAttribute, parseAttribute, pseudoType } from '@posthorn/queue/named-attribute'
 import { encodeRecord, RECORD, untilNul } from '@posthorn/queue/record'
 import { padNumber } from '@posthorn/queue/size-record'
 import { parseTimeRecord } from '@posthorn/queue/time-record'
 import type { CleanupContext } from './cleanup-context.ts'
 import { applyExtraFlags } from './extra-flags.ts'
+import { standInForMilters } from './milter-stand-in.ts'
 import type { Message } from './message.ts'
 import { RecipientGroup } from './recipient-group.ts'
 import type { RecordInput } from './record-input.ts'
@@ -28,6 +30,7 @@ export class EnvelopeStage implements Stage {
   readonly #next: () => Stage
   readonly #group: RecipientGroup
   #hasVerp = false
+  #attributeCount = 0
   #recipientsBegan = false
 
   constructor(message: Message, context: CleanupContext, next: () => Stage) {
@@ -53,8 +56,12 @@ export class EnvelopeStage implements Stage {
     switch (type) {
       case RECORD.size:
       case RECORD.createTime:
+        return undefined // ours are written afresh
       case RECORD.milters:
-        return undefined // ours are written afresh; Milters speak to smtpd(8) for now
+        message.hasSmtpdMilters = true
+        // What follows then is no record: it is what smtpd(8) knows about its Milters.
+        if (payload !== '0') throw new RecordError('Cannot take over Milters from smtpd(8)')
+        return undefined
       case RECORD.time:
         this.#time(payload)
         return undefined
@@ -148,6 +155,8 @@ export class EnvelopeStage implements Stage {
       message.sender = address
       message.write(RECORD.sender, address)
       if (!isAscii(address)) message.noteUtf8('sender')
+      standInForMilters(message, this.#context.settings.milterAction)
+      if (message.isBroken) return undefined
       return this.#group.senderBcc(address)
     }
     const address = this.#context.mapping.envelopeSender(message, payload)
@@ -180,7 +189,8 @@ export class EnvelopeStage implements Stage {
     } else if (name === 'encoding') message.encoding = value
     message.attributes.set(name, value)
     const limit = this.#context.settings.attributeLimit
-    if (message.attributes.size >= limit) this.#reject(`attribute count exceeds limit ${limit}`)
+    this.#attributeCount++
+    if (this.#attributeCount >= limit) this.#reject(`attribute count exceeds limit ${limit}`)
     else message.write(RECORD.attribute, payload)
   }
 
@@ -209,6 +219,7 @@ export class EnvelopeStage implements Stage {
 
   #verp(payload: string): void {
     const message = this.#message
+    message.noteOtherRecord()
     const { verpFilter } = this.#context.settings
     const isGood =
       payload.length === 2 && Array.from(payload).every((char) => verpFilter.includes(char))

@@ -6,9 +6,9 @@ import type { Message } from './message.ts'
 const ALLOWED = CLEANUP_FLAGS.hold | CLEANUP_FLAGS.discard
 
 export function applyExtraFlags(message: Message, payload: string): void {
-  const flags = /^\d{1,9}$/.test(payload) ? Number(payload) : -1
-  if (flags < 0 || (flags & ~ALLOWED) !== 0) {
-    const shown = flags < 0 ? payload.slice(0, 20) : `0x${flags.toString(16)}`
-    log.warning(`${message.id}: ignoring bad extra flags: ${shown}`)
+  // What is no number asks for nothing.
+  const flags = Number(/^\s*([+-]?\d{1,9})/.exec(payload)?.[1] ?? 0)
+  if ((flags & ~ALLOWED) !== 0) {
+    log.warning(`${message.id}: ignoring bad extra flags: 0x${(flags >>> 0).toString(16)}`)
   } else message.flags |= flags
 }

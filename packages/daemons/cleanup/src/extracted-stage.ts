@@ -2,7 +2,7 @@
  * extracted-stage - the records behind the content: recipients from headers, requests of smtpd(8)
  *
  * Before the first recipient the results of inspection are written: content filter, redirection, encoding. At the end
- * come the automatic copies: BCC actions, then always_bcc.
+ * come the automatic copies: always_bcc, then BCC actions.
  *
  * Source: Postfix 3.7 cleanup(8), queue file format.
  */
@@ -82,6 +82,12 @@ export class ExtractedStage implements Stage {
       this.#message.fail('bad')
       return
     }
+    if (attribute.value === '') {
+      log.warning(
+        `${this.#message.id}: spurious null attribute value for "${attribute.name}" -- ignored`,
+      )
+      return
+    }
     const pseudo = pseudoType(attribute.name)
     if (pseudo === RECORD.dsnOriginalRecipient || pseudo === RECORD.dsnNotify) {
       this.#group.attribute(pseudo, attribute.value)
@@ -103,8 +109,8 @@ export class ExtractedStage implements Stage {
     const message = this.#message
     this.#writeResults()
     const { alwaysBcc } = this.#context.settings
-    const copies = [...message.bcc]
-    if (alwaysBcc !== '' && message.has('bcc')) copies.push(alwaysBcc)
+    const isCopied = alwaysBcc !== '' && message.has('bcc')
+    const copies = isCopied ? [alwaysBcc, ...message.bcc] : message.bcc
     if (copies.length === 0) return this.#finish()
     return this.#writeCopies(copies)
   }

@@ -9,6 +9,7 @@
  */
 import { formatAddressList, parseAddressList } from '@posthorn/address/address-list'
 import { foldHeader } from '@posthorn/message/header-line'
+import { cutFoldedHeader } from './cut-header.ts'
 import { isCompleteAddress, type RewriteRule } from './address-rewriter.ts'
 import type { CleanupContext } from './cleanup-context.ts'
 import type { MappingClass } from './mapping-class.ts'
@@ -46,7 +47,9 @@ export function rewriteHeader(
   }
   const finish = (): string => {
     if (!isChanged) return text
-    return foldHeader(text.slice(0, text.indexOf(':')), formatAddressList(nodes))
+    const folded = foldHeader(text.slice(0, text.indexOf(':')), formatAddressList(nodes))
+    // Addresses that became longer can take a header beyond the limit.
+    return cutFoldedHeader(folded, context.settings.headerSizeLimit)
   }
   return changes.length === 0 ? finish() : Promise.all(changes).then(finish)
 }

@@ -32,6 +32,7 @@ export class HeaderEditor {
   readonly #seen = new Set<string>()
   readonly #rule: 'local' | 'remote' | undefined
   #hops = 0
+  #hasReceived = false
   #isResent = false
   /** Content-* headers, for the MIME scanner. */
   #mimeHeaders: string[] = []
@@ -69,8 +70,31 @@ export class HeaderEditor {
    * @param octets the records that say the same; undefined when they must be made
    */
   header(text: string, octets: string | undefined): Promise<void> | undefined {
+    this.#noteStructure(text)
     if (this.inspector?.wantsHeaders !== true) return this.#accept(text, octets)
     return this.#inspect(this.inspector, text, octets)
+  }
+
+  /** What counts whatever the checks say: the body was written for the MIME headers that came with it. */
+  #noteStructure(text: string): void {
+    // Most headers are seen by their first letter to be none of these.
+    const first = text.charCodeAt(0) | 0x20
+    if (first !== 0x72 && first !== 0x63) return
+    switch (text.slice(0, text.indexOf(':')).toLowerCase()) {
+      case 'received':
+        this.#hasReceived = true
+        return
+      case 'content-type': {
+        const { type } = parseContentType(text.slice(text.indexOf(':') + 1))
+        this.#isComposite = type === 'multipart' || type === 'message'
+        this.#mimeHeaders.push(text)
+        return
+      }
+      case 'content-transfer-encoding':
+        this.#mimeHeaders.push(text)
+        return
+      default:
+    }
   }
 
   async #inspect(inspector: Inspector, text: string, octets: string | undefined): Promise<void> {
@@ -86,16 +110,17 @@ export class HeaderEditor {
     const name = text.slice(0, colon).toLowerCase()
     const kind = findHeaderClass(name)
     if (kind?.isResent === true) this.#isResent = true
-    if (this.#context.settings.dropHeaders.has(name)) return undefined
+    // One that is dropped was there all the same: hops count, and nothing is put in its place.
+    const isDropped = this.#context.settings.dropHeaders.has(name)
     if (kind !== undefined || name === 'received' || name === 'date' || name === 'message-id') {
       this.#seen.add(name)
       this.#note(name, text.slice(colon + 1))
-      if (this.#message.isBroken) return undefined
+      if (this.#message.isBroken || isDropped) return undefined
       if (kind?.addresses !== undefined && this.#rule !== undefined) {
         return this.#rewrite(kind, this.#rule, text, octets)
       }
     }
-    this.#write(text, octets)
+    if (!isDropped) this.#write(text, octets)
     return undefined
   }
 
@@ -104,7 +129,7 @@ export class HeaderEditor {
     switch (name) {
       case 'message-id':
       case 'resent-message-id':
-        log.info(`${message.id}: ${name}=${value.trim()}`)
+        log.info(`${message.id}: ${name}=${value.trimStart()}`)
         return
       case 'received':
         this.#hops++
@@ -113,14 +138,7 @@ export class HeaderEditor {
           message.fail('hops')
         }
         return
-      case 'content-type': {
-        const { type } = parseContentType(value)
-        this.#isComposite = type === 'multipart' || type === 'message'
-        this.#mimeHeaders.push(`Content-Type:${value}`)
-        return
-      }
       case 'content-transfer-encoding':
-        this.#mimeHeaders.push(`Content-Transfer-Encoding:${value}`)
         noteEncoding(message, this.#context.settings, `${name}:${value}`)
         return
       default:
@@ -148,7 +166,7 @@ export class HeaderEditor {
   #write(text: string, octets?: string): void {
     const { writer } = this.#message
     if (!isAscii(text)) {
-      if (this.#context.settings.utf8Enabled) this.#message.noteUtf8('header')
+      this.#message.noteUtf8('header')
       this.rules.header(text)
     }
     writer.append(octets ?? encodeHeader(text, this.#context.settings.lineLimit))
@@ -158,13 +176,13 @@ export class HeaderEditor {
   endOfHeaders(): Promise<void> | undefined {
     const message = this.#message
     if (message.isBroken) return undefined
-    if (this.#hops === 0) {
+    if (!this.#hasReceived) {
       log.warning(`${message.id}: message rejected: no Received: header`)
       message.fail('bad')
       return undefined
     }
     const { settings } = this.#context
-    if (message.rewriteContext === 'local' || settings.alwaysAddMissingHeaders) {
+    if (this.#rule !== undefined || settings.alwaysAddMissingHeaders) {
       for (const header of missingHeaders(message, settings, this.#seen, this.#isResent)) {
         // Not noted as beyond ASCII: a full name must not make the message need SMTPUTF8.
         message.writer.append(encodeHeader(header, settings.lineLimit))

@@ -73,7 +73,7 @@ export class HeaderStage implements Stage {
           return waiting.then(() => 'again')
         }
       }
-      const isAsItCame = isLine && line === payload && line.length <= this.#lineLimit
+      const isAsItCame = isLine && line === payload && this.#fitsRecord(line)
       const octets = isAsItCame ? input.octets() : undefined
       if (!isLine) input.back() // the content ends within a line: that line ends there, too
       this.#pieces = ''
@@ -98,8 +98,10 @@ export class HeaderStage implements Stage {
     return waiting === undefined ? 'again' : waiting.then(() => 'again')
   }
 
-  get #lineLimit(): number {
-    return this.#context.settings.lineLimit
+  /** Where stray LF are left alone, they end physical lines of a header. */
+  #fitsRecord(line: string): boolean {
+    const { lineLimit, replacesStrayCrLf } = this.#context.settings
+    return line.length <= lineLimit && (replacesStrayCrLf || !line.includes('\n'))
   }
 
   #addPiece(payload: string): void {

@@ -103,6 +103,7 @@ export class Inspector {
         message.filter = outcome.text
         return unchanged
       case 'redirect':
+        if (message.redirect !== undefined) return unchanged // the first one counts
         this.#log('redirect', place, text, outcome.text)
         message.redirect = outcome.text
         return unchanged
@@ -150,6 +151,8 @@ export class Inspector {
   }
 }
 
+/** A code of success cannot be meant: Postfix takes it for one of the kind "try again later". */
 function addStatusCode(reason: string): string {
-  return /^[45]\.\d{1,3}\.\d{1,3}(?:\s|$)/.test(reason) ? reason : `5.7.1 ${reason}`
+  if (!/^[245]\.\d{1,3}\.\d{1,3}(?:\s|$)/.test(reason)) return `5.7.1 ${reason}`
+  return reason.replace(/^2/, '4')
 }

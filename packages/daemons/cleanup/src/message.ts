@@ -14,6 +14,7 @@ import type { QueueTime } from '@posthorn/queue/queue-id'
 import { SMTPUTF8_FLAGS, type Recipient } from '@posthorn/wire/attr-groups'
 import { CLEANUP_FLAGS, CLEANUP_STATUS } from '@posthorn/wire/cleanup-protocol'
 import { DuplicateFilter } from './duplicate-filter.ts'
+import type { Settings } from './settings.ts'
 
 /** After these nothing can be returned: the file is not complete. */
 const INCOMPLETE =
@@ -49,6 +50,9 @@ export class Message {
   returnFlags = 0
   hasWarnTime = false
 
+  /** smtpd(8) has said something about Milters: they are its business. */
+  hasSmtpdMilters = false
+
   /** The last one in the envelope, for log lines. */
   lastRecipient: string | undefined
   recipientCount = 0
@@ -72,10 +76,17 @@ export class Message {
   /** Of recipients, in both segments. */
   readonly duplicates: DuplicateFilter
 
-  constructor(writer: QueueFileWriter, flags: number, duplicateLimit: number) {
+  readonly #detectsUtf8: boolean
+
+  constructor(
+    writer: QueueFileWriter,
+    flags: number,
+    settings: Pick<Settings, 'duplicateLimit' | 'utf8Enabled'>,
+  ) {
     this.writer = writer
+    this.#detectsUtf8 = settings.utf8Enabled
     this.flags = flags
-    this.duplicates = new DuplicateFilter(duplicateLimit)
+    this.duplicates = new DuplicateFilter(settings.duplicateLimit)
     this.smtputf8 = this.has('smtpUtf8') ? SMTPUTF8_FLAGS.requested : 0
     writer.append(ZERO_SIZE)
   }
@@ -112,9 +123,13 @@ export class Message {
 
   /** The same, encoded. */
   writeOctets(octets: string): void {
-    // qmgr(8) must then look through the whole envelope before it starts to deliver.
-    if (this.hasRecipientsHere) this.sizeFlags |= SIZE_FLAG_MIXED
+    this.noteOtherRecord()
     this.writer.append(octets)
+  }
+
+  /** Behind recipients, qmgr(8) must look through the whole envelope before it starts to deliver. */
+  noteOtherRecord(): void {
+    if (this.hasRecipientsHere) this.sizeFlags |= SIZE_FLAG_MIXED
   }
 
   beginContent(): void {
@@ -145,6 +160,7 @@ export class Message {
 
   /** Text beyond ASCII was found: with autodetection the message needs SMTPUTF8 from here on. */
   noteUtf8(where: 'header' | 'sender' | 'recipient'): void {
+    if (!this.#detectsUtf8) return
     if (where !== 'recipient') this.smtputf8 |= SMTPUTF8_FLAGS[where]
     if (this.has('autoUtf8')) this.smtputf8 |= SMTPUTF8_FLAGS.requested
   }

@@ -2,6 +2,7 @@
  * mime-rules - refuses messages whose MIME structure does not tell the truth
  *
  * strict_7bit_headers, strict_8bitmime_body and strict_mime_encoding_domain. Off by default: much good mail breaks them.
+ * Mail that is nested beyond mime_nesting_limit is refused always.
  * Source: Postfix 3.7 cleanup(8); RFC 2045 6.4, RFC 5322 2.2.
  */
 import { isAscii } from '@posthorn/address/split-address'
@@ -36,12 +37,17 @@ export class MimeRules {
   }
 
   body(line: string, encoding: string): void {
-    if (!this.looksAtBody || encoding === '8bit' || encoding === 'binary' || isAscii(line)) return
+    // What claims another encoding is a matter for who decodes it.
+    const is7Bit = encoding === '7bit' || encoding === 'other'
+    if (!this.looksAtBody || !is7Bit || isAscii(line)) return
     this.#reject('improper use of 8-bit data in message body', line)
   }
 
   /** To be called when headers have ended. */
   structure(mime: MimeScanner): void {
+    if (mime.tooDeep !== undefined && this.#applies) {
+      this.#reject('MIME nesting exceeds safety limit', mime.tooDeep)
+    }
     const encoding = mime.encodedComposite
     if (encoding === undefined || !this.#settings.strictEncodingDomain || !this.#applies) return
     this.#reject('invalid message/* or multipart/* encoding domain', encoding)

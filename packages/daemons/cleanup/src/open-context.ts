@@ -7,10 +7,12 @@ import { sendBounceRequest } from '@posthorn/wire/bounce-protocol'
 import { RewriteClient } from '@posthorn/wire/rewrite-protocol'
 import { qmgrTrigger, trigger } from '@posthorn/wire/trigger'
 import type { CleanupContext } from './cleanup-context.ts'
+import { warnAboutMilters } from './milter-stand-in.ts'
 import { createContext } from './create-context.ts'
 
 export async function openContext(service: ServiceContext): Promise<CleanupContext> {
   const { config } = service
+  warnAboutMilters(config)
   const timeoutMs = config.seconds('ipc_timeout') * 1000
   const triggerTimeoutMs = config.seconds('trigger_timeout') * 1000
   return createContext(config, QueueLayout.fromConfig(config), {

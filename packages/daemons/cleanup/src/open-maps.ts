@@ -41,10 +41,11 @@ export async function openMaps(
     recipientBcc: open('recipient_bcc_maps'),
   }
   const rules = await addressRules(config)
+  const quotedRules = { ...rules, onlyQuoted: true }
   const propagates = config.list('propagate_unmatched_extensions')
   const results = (list: MapList | undefined, kind: string): AddressMap | undefined => {
     const keepsExtension = propagates.includes(kind)
-    return list && new ResultListMap(list, { rules, rewriter, keepsExtension })
+    return list && new ResultListMap(list, { rules: quotedRules, rewriter, keepsExtension })
   }
   const exceptions = StringList.open(
     'masquerade_exceptions',

@@ -9,7 +9,7 @@
 import { quoteAddress } from '@posthorn/address/quote-address'
 import { foldCase } from '@posthorn/address/split-address'
 import { log } from '@posthorn/log/log'
-import type { Recipient } from '@posthorn/wire/attr-groups'
+import { RETURN_FLAGS, type Recipient } from '@posthorn/wire/attr-groups'
 import { CLEANUP_STATUS } from '@posthorn/wire/cleanup-protocol'
 import type { CleanupContext } from './cleanup-context.ts'
 import type { Message } from './message.ts'
@@ -31,7 +31,9 @@ export async function returnMessage(message: Message, context: CleanupContext): 
       await bounces.refused(message, recipient, refusal)
       log.info(statusLine(message, recipient, refusal))
     }
-    await bounces.sendReport(message)
+    // What is too large, or not fit to be seen, is not sent round once more.
+    const isUnfit = (message.status & (CLEANUP_STATUS.size | CLEANUP_STATUS.content)) !== 0
+    await bounces.sendReport(message, isUnfit ? RETURN_FLAGS.headers : message.returnFlags)
     return true
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)

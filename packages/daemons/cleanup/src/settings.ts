@@ -1,7 +1,9 @@
 /**
  * settings - what main.cf tells cleanup(8), read once at start
  */
+import { ConfigError } from '@posthorn/config/config-error'
 import type { MainConfig } from '@posthorn/config/main-config'
+import { milterActionOf, type MilterAction } from './milter-stand-in.ts'
 import { CLEANUP_MAPPING_CLASSES, type MappingClass } from './mapping-class.ts'
 
 export interface Settings {
@@ -40,6 +42,7 @@ export interface Settings {
   readonly utf8Enabled: boolean
   readonly longIds: boolean
   readonly inFlowDelaySeconds: number
+  readonly milterAction: MilterAction
   readonly canonicalClasses: ReadonlySet<MappingClass>
   readonly senderCanonicalClasses: ReadonlySet<MappingClass>
   readonly recipientCanonicalClasses: ReadonlySet<MappingClass>
@@ -47,7 +50,9 @@ export interface Settings {
   readonly masqueradeDomains: readonly string[]
 }
 
+/** @throws {ConfigError} values that do not fit together */
 export function readSettings(config: MainConfig): Settings {
+  checkVerpDelimiters(config.text('default_verp_delimiters'), config.text('verp_delimiter_filter'))
   const strict8Bit = config.boolean('strict_8bitmime')
   return {
     myhostname: config.text('myhostname'),
@@ -84,12 +89,26 @@ export function readSettings(config: MainConfig): Settings {
     verpFilter: config.text('verp_delimiter_filter'),
     utf8Enabled: config.boolean('smtputf8_enable'),
     longIds: config.boolean('enable_long_queue_ids'),
+    milterAction: milterActionOf(config),
     inFlowDelaySeconds: config.seconds('in_flow_delay'),
     canonicalClasses: mappingClasses(config.list('canonical_classes')),
     senderCanonicalClasses: mappingClasses(config.list('sender_canonical_classes')),
     recipientCanonicalClasses: mappingClasses(config.list('recipient_canonical_classes')),
     masqueradeClasses: mappingClasses(config.list('masquerade_classes')),
     masqueradeDomains: config.list('masquerade_domains').map((name) => name.toLowerCase()),
+  }
+}
+
+/** @throws {ConfigError} XVERP without delimiters would ask for some that are refused */
+function checkVerpDelimiters(delimiters: string, filter: string): void {
+  const parameters = 'parameters default_verp_delimiters and verp_delimiter_filter'
+  if (delimiters.length !== 2) {
+    throw new ConfigError(`${parameters}: bad VERP delimiter string length: ${delimiters}`)
+  }
+  for (const [at, place] of ['first', 'second'].entries()) {
+    if (!filter.includes(delimiters.charAt(at))) {
+      throw new ConfigError(`${parameters}: bad ${place} VERP delimiter character`)
+    }
   }
 }
 

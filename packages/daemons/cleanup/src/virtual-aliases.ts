@@ -35,7 +35,7 @@ export class VirtualAliases {
         this.#refuse(message, `unreasonable ${this.#map.name} map expansion size for ${address}`)
         return [address]
       }
-      if (!(await this.#expandOne(message, results, at, final))) return [address]
+      if (!(await this.#expandOne(message, results, { at, address, final }))) return [address]
     }
     return results
   }
@@ -44,14 +44,14 @@ export class VirtualAliases {
   async #expandOne(
     message: Message,
     results: string[],
-    at: number,
-    final: Set<string>,
+    how: { readonly at: number; readonly address: string; readonly final: Set<string> },
   ): Promise<boolean> {
+    const { at, address, final } = how
     for (let steps = 0; ; steps++) {
       const current = results[at] ?? ''
       if (final.has(foldCase(current))) return true
       if (steps >= this.#settings.virtualRecursionLimit) {
-        this.#refuse(message, `unreasonable ${this.#map.name} map nesting for ${current}`)
+        this.#refuse(message, `unreasonable ${this.#map.name} map nesting for ${address}`)
         return false
       }
       const answer = await this.#map.find(current)

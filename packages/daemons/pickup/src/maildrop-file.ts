@@ -7,7 +7,7 @@
  * Source: Postfix 3.7 pickup(8).
  */
 /* eslint-disable n/no-sync -- open, fstat and close on cached metadata: 6 us (docs/performance.md 7) */
-import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, openSync, type Stats } from 'node:fs'
 import { log } from '@posthorn/log/log'
 import { errorReason } from '@posthorn/native/system-error'
 import { hasCode } from '@posthorn/queue/queue-move'
@@ -58,7 +58,8 @@ export function openMaildropFile(path: string): MaildropFile | undefined {
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW)
   } catch (error) {
-    if (!hasCode(error, 'ENOENT')) log.warning(`open ${path}: ${errorReason(error)}`)
+    if (hasCode(error, 'ELOOP')) warnOfLink(path)
+    else if (!hasCode(error, 'ENOENT')) log.warning(`open ${path}: ${errorReason(error)}`)
     return undefined
   }
   const stat = fstatSync(fd)
@@ -66,17 +67,21 @@ export function openMaildropFile(path: string): MaildropFile | undefined {
     closeSync(fd)
     return undefined
   }
-  const file = new MaildropFile(path, fd, stat)
-  warnOfAge(file)
-  return file
+  return new MaildropFile(path, fd, stat)
 }
 
-function warnOfAge(file: MaildropFile): void {
+function warnOfLink(path: string): void {
+  const stat = lstatSync(path, { throwIfNoEntry: false })
+  if (stat !== undefined) log.warning(`${path}: uid ${stat.uid}: not a regular file`)
+}
+
+/** @param queueId under which the message is known from now on */
+export function warnOfAge(file: MaildropFile, queueId: string): void {
   const ageMs = Date.now() - file.modifiedMs
   if (ageMs > OLD_MS) {
-    log.warning(`${file.name}: message has been queued for ${Math.floor(ageMs / DAY_MS)} days`)
+    log.warning(`${queueId}: message has been queued for ${Math.floor(ageMs / DAY_MS)} days`)
   } else if (ageMs < -1000) {
     const seconds = Math.ceil(-ageMs / 1000)
-    log.warning(`${file.name}: message dated ${seconds} seconds into the future`)
+    log.warning(`${queueId}: message dated ${seconds} seconds into the future`)
   }
 }

@@ -177,6 +177,27 @@ t.test('Pickup applies receive_override_options', async (t) => {
   })
 })
 
+t.test('Pickup keeps text apart from its Received header, and the future out of it', async (t) => {
+  await play({}, -1, async ({ pickup, heard, log }) => {
+    const text: Given[] = [
+      ['M', ''],
+      ['L', ' more'],
+      ['N', ' and more'],
+      ['N', ' and more'],
+      ['X', ''],
+    ]
+    const tomorrowSeconds = Math.floor(Date.now() / 1000) + 86_400
+    drop('ABC123', [T, ...envelope, ...text, ['E', '']], 0o744, tomorrowSeconds)
+    symlinkSync('ABC123', 'maildrop/ABC124')
+    await pickup.lookThroughMaildrop()
+    const records = heard[0]?.slice(5) ?? []
+    t.strictSame(records.slice(2, 7), ['N ', 'L  more', 'N  and more', 'N  and more', 'X '])
+    const date = /; (.*) \+0000/.exec(records[1] ?? '')?.[1] ?? ''
+    t.ok(Date.parse(`${date} UTC`) <= Date.now(), 'the file is dated tomorrow')
+    t.ok(log.includes(`warning: maildrop/ABC124: uid ${uid}: not a regular file`))
+  })
+})
+
 t.test('Pickup removes what is no submission', async (t) => {
   await play({}, -1, async ({ pickup, log }) => {
     const bad: Given[][] = [
@@ -239,8 +260,8 @@ t.test('Pickup warns of files that are old, or from the future', async (t) => {
     drop('ABC124', message, 0o744, nowSeconds + daySeconds)
     await pickup.lookThroughMaildrop()
     t.match(log.filter((line) => line.startsWith('warning')).sort(), [
-      /ABC123: message has been queued for 3 days/,
-      /ABC124: message dated \d+ seconds into the f/,
+      /NEWID: message dated \d+ seconds into the f/,
+      /NEWID: message has been queued for 3 days/,
     ])
   })
 })

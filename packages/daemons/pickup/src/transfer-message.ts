@@ -11,6 +11,7 @@
  */
 import { quoteAddress } from '@posthorn/address/quote-address'
 import { log } from '@posthorn/log/log'
+import { isContinuation } from '@posthorn/message/header-line'
 import { formatLocalReceived } from '@posthorn/message/received'
 import { parseAttribute, pseudoType } from '@posthorn/queue/named-attribute'
 import { RecordError } from '@posthorn/queue/queue-error'
@@ -18,7 +19,7 @@ import { encodeRecord, RECORD } from '@posthorn/queue/record'
 import { RecordFile, type FileRecord } from '@posthorn/queue/record-file'
 import { CLEANUP_STATUS } from '@posthorn/wire/cleanup-protocol'
 import type { SubmissionSession } from '@posthorn/wire/submission-session'
-import type { MaildropFile } from './maildrop-file.ts'
+import { warnOfAge, type MaildropFile } from './maildrop-file.ts'
 import type { PickupSettings } from './pickup-settings.ts'
 
 export type TransferResult =
@@ -39,6 +40,7 @@ export async function transferMessage(
   session: SubmissionSession,
   settings: PickupSettings,
 ): Promise<TransferResult> {
+  warnOfAge(file, session.queueId)
   try {
     const transfer = new Transfer(file, session, settings)
     const malformed = await transfer.run()
@@ -76,6 +78,7 @@ class Transfer {
   #octets = ''
   #hasTime = false
   #hasSender = false
+  #hasText = false
 
   constructor(file: MaildropFile, session: SubmissionSession, settings: PickupSettings) {
     this.#file = file
@@ -94,7 +97,7 @@ class Transfer {
       })
       this.#received()
       await this.#copy(CONTENT, RECORD.extracted, (record) => {
-        if (record.type !== RECORD.padding) this.#send(record.type, record.payload)
+        this.#content(record)
       })
       await this.#copy(EXTRACTED, RECORD.end, (record) => {
         this.#extracted(record)
@@ -176,10 +179,19 @@ class Transfer {
       hostname,
       mailName,
       queueId: this.#session.queueId,
-      timeMs: this.#file.modifiedMs,
+      timeMs: Math.min(this.#file.modifiedMs, Date.now()),
       userId: this.#file.ownerId,
     })
     for (const line of lines) this.#send(RECORD.line, line)
+  }
+
+  #content({ type, payload }: FileRecord): void {
+    if (type === RECORD.padding) return
+    const isText = type === RECORD.line || type === RECORD.part
+    // Text that looks like the rest of a header must not become part of ours.
+    if (isText && !this.#hasText && isContinuation(payload)) this.#send(RECORD.line, '')
+    if (isText) this.#hasText = true
+    this.#send(type, payload)
   }
 
   #extracted(record: FileRecord): void {

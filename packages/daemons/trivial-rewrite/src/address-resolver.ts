@@ -16,6 +16,7 @@ import {
 import { quoteLocalPart } from '@posthorn/address/quote-address'
 import { splitAddress, type SplitAddress } from '@posthorn/address/split-address'
 import type { MainConfig } from '@posthorn/config/main-config'
+import { log } from '@posthorn/log/log'
 import type { MaybePromise } from '@posthorn/tables/lookup-table'
 import { TableUnavailableError } from '@posthorn/tables/table-error'
 import { RESOLVE_FLAGS, type ResolveReply } from '@posthorn/wire/rewrite-protocol'
@@ -112,7 +113,8 @@ export class AddressResolver {
     let { local, domain }: SplitAddress = splitAddress(address)
     for (;;) {
       if (domain !== undefined) domain = withoutFinalDot(tidyDomain(domain))
-      if (domain === '' && this.#resolvesNullDomain) domain = this.#myHostname
+      const isNull = domain === ''
+      if (isNull && this.#resolvesNullDomain) domain = this.#myHostname
       let isOurs: MaybePromise<boolean> = domain === undefined || domain === ''
       if (domain !== undefined && domain !== '') isOurs = this.#sites.isLocal(domain)
       if (isOurs instanceof Promise) isOurs = await isOurs
@@ -122,7 +124,7 @@ export class AddressResolver {
         continue
       }
       return {
-        local: local === '' && isOurs ? this.#emptyRecipient : local,
+        local: local === '' && (isOurs || isNull) ? this.#emptyRecipient : local,
         domain: this.#bracketed(domain ?? this.#myHostname),
       }
     }
@@ -152,18 +154,20 @@ export class AddressResolver {
     const found = this.#sites.classOf(domain)
     const addressClass = found instanceof Promise ? await found : found
     flags |= CLASS_FLAGS[addressClass]
+    let route: Route
     if (addressClass === 'virtualAlias') {
+      // An alias would have been expanded before anybody asked for a route.
       const table = this.#showsTableName ? ' in virtual alias table' : ''
-      return { transport: 'error', nexthop: `5.1.1 User unknown${table}`, recipient, flags }
-    }
-    const ordinary = this.#classRoute(addressClass, sender, domain)
-    let route = ordinary instanceof Promise ? await ordinary : ordinary
-    const lookup = findTransport(this.#routes.transportMaps, recipient, this.#keyRules)
-    const override = lookup instanceof Promise ? await lookup : lookup
-    if (override.kind === 'tryAgain') {
-      flags |= RESOLVE_FLAGS.fail
-    } else if (override.kind === 'found') {
-      route = overrideRoute(route, parseRoute(override.value), domain)
+      route = { transport: 'error', nexthop: `5.1.1 User unknown${table}` }
+    } else {
+      const ordinary = this.#classRoute(addressClass, sender, domain)
+      route = ordinary instanceof Promise ? await ordinary : ordinary
+      const lookup = findTransport(this.#routes.transportMaps, recipient, this.#keyRules)
+      const override = lookup instanceof Promise ? await lookup : lookup
+      if (override.kind === 'tryAgain') flags |= RESOLVE_FLAGS.fail
+      else if (override.kind === 'found') {
+        route = overrideRoute(route, parseRoute(override.value), domain)
+      }
     }
     const search = this.#routes.relocatedMaps.findAddress(recipient, {
       extensions: this.#keyRules.extensions,
@@ -219,8 +223,12 @@ export class AddressResolver {
       const own = await this.#senderRoute(this.#routes.senderTransports, sender, key)
       if (own !== undefined) {
         const parsed = parseRoute(own)
-        transport = parsed.transport || transport
-        nexthop = parsed.nexthop || (parsed.transport === '' ? nexthop : '')
+        if (parsed.transport === '') {
+          const name = this.#routes.senderTransports.title
+          log.warning(`${name}: empty transport in result "${own}" for sender "${sender}"`)
+          throw new TableUnavailableError(`${name}: result without transport`)
+        }
+        ;({ transport, nexthop } = parsed)
       }
     }
     if (nexthop !== '') return { transport, nexthop }
@@ -255,11 +263,16 @@ function joinAddress({ local, domain }: Destination): string {
   return `${local}@${domain}`
 }
 
+/** error(8) under its two names: its next-hop is a text. */
+function isForFailure(transport: string): boolean {
+  return transport === 'error' || transport === 'retry'
+}
+
 /** transport(5): an empty transport keeps what was decided; a transport without next-hop means the domain. */
 function overrideRoute(route: Route, found: Route, domain: string): Route {
   if (found.transport === '') {
     return { transport: route.transport, nexthop: found.nexthop || route.nexthop }
   }
-  const fallback = found.transport === 'error' ? 'Address is undeliverable' : domain
+  const fallback = isForFailure(found.transport) ? 'Address is undeliverable' : domain
   return { transport: found.transport, nexthop: found.nexthop || fallback }
 }

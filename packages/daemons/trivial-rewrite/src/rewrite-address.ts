@@ -6,7 +6,7 @@
  * are not looked into. Addresses are in external form, before and after.
  * Source: Postfix 3.7 ADDRESS_REWRITING_README; rewrite.ref has what the real one answers.
  */
-import { quoteLocalPart, unquoteAddress } from '@posthorn/address/quote-address'
+import { quoteAddress, quoteLocalPart, unquoteAddress } from '@posthorn/address/quote-address'
 import type { MainConfig } from '@posthorn/config/main-config'
 import { log } from '@posthorn/log/log'
 import { splitBangPath, splitPercentHack, stripSourceRoute } from './routing-syntax.ts'
@@ -80,7 +80,9 @@ export function withoutFinalDot(domain: string): string {
 /** White space around it goes, and a missing bracket is supplied. */
 export function tidyDomain(domain: string): string {
   const trimmed = domain.trim()
-  return trimmed.startsWith('[') && !trimmed.endsWith(']') ? `${trimmed}]` : trimmed
+  if (!trimmed.startsWith('[')) return trimmed
+  const literal = withoutFinalDot(trimmed)
+  return literal.endsWith(']') ? literal : `${literal}]`
 }
 
 /**
@@ -129,11 +131,14 @@ export function rewriteAddress(
     log.warning('rewrite_service: empty address, ignored')
     return ''
   }
-  const { isQuoted, ...written } = splitExternal(stripSourceRoute(address.trim()))
-  const { local, domain } =
-    written.domain === undefined && !isQuoted ? unroute(written, settings) : written
-  if (local === '' && (domain ?? '') === '') return '""'
-  const user = quoteLocalPart(isQuoted ? local : local.trimEnd())
+  // A line break or tab inside quotes counts as a blank: what we answer may be written on one line.
+  const text = address.trim().replace(/[\t\r\n]/g, ' ')
+  const { isQuoted, ...written } = splitExternal(stripSourceRoute(text))
+  const isRouted = written.domain === undefined && !isQuoted
+  const { local, domain } = isRouted ? unroute(written, settings) : written
+  if (local === '' && (domain ?? '') === '') return isRouted && domain === '' ? '""@' : '""'
+  const user = isQuoted ? local : local.trimEnd()
   const complete = completed(domain, context, settings)
-  return complete === undefined ? user : `${user}@${complete}`
+  if (complete !== undefined) return `${quoteLocalPart(user)}@${complete}`
+  return isQuoted ? quoteAddress(user) : quoteLocalPart(withoutFinalDot(user))
 }

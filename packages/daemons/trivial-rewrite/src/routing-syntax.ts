@@ -10,7 +10,7 @@ export interface Rerouted {
   readonly domain: string
 }
 
-const sourceRoute = /^@[^:@"]*(?:,\s*@[^:@"]*)*:/
+const sourceRoute = /^@[^:"]*:/
 
 /** The address behind a source route; the same text when there is none. */
 export function stripSourceRoute(address: string): string {

@@ -67,8 +67,8 @@ export async function openSites(config: MainConfig): Promise<Sites> {
 
   const isLocal = (domain: string): MaybePromise<boolean> => {
     const literal = addressOfLiteral(domain)
-    if (literal !== undefined && own.all.has(canonicalAddress(literal))) return true
-    return destinations.matches(domain)
+    const isOwn = literal !== undefined && own.all.has(canonicalAddress(literal))
+    return andThen(destinations.matches(domain), (isListed) => isListed || isOwn)
   }
   const warned = new Set<string>()
   const warnIfAlso = async (domain: string): Promise<AddressClass> => {

@@ -10,7 +10,7 @@
  *     word  :  word  < address  >  comment  ,  address  ;
  *
  * Departures from RFC 5322, all as Postfix: words without `<` are an address each (`To: ann bob`); comments beside a bare
- * address move behind it; a `<` without `>` or a `:` without `;` is part of an address.
+ * address move behind it; a `<` without `>` or a `:` without `;` is part of an address, and so is a stray `)` or `]`.
  *
  * Limits: header_address_token_limit tokens; what follows is not looked at. Linear in the length of the text.
  */
@@ -25,7 +25,7 @@ export type AddressNode =
   | { readonly kind: 'mark'; readonly text: '<' | '>' | ':' | ';' | ',' }
 
 export function parseAddressList(value: string, tokenLimit = DEFAULT_TOKEN_LIMIT): AddressNode[] {
-  return new ListParser(value, tokenizeAddresses(value, tokenLimit)).parse()
+  return new ListParser(tokenizeAddresses(value, tokenLimit)).parse()
 }
 
 /** The addresses of a header value in external form, without `<>`. */
@@ -36,14 +36,12 @@ export function listAddresses(value: string, tokenLimit = DEFAULT_TOKEN_LIMIT): 
 }
 
 class ListParser {
-  readonly #source: string
   readonly #tokens: readonly AddressToken[]
   readonly #nodes: AddressNode[] = []
   readonly #lastCloser: number
   readonly #lastGroupEnd: number
 
-  constructor(source: string, tokens: readonly AddressToken[]) {
-    this.#source = source
+  constructor(tokens: readonly AddressToken[]) {
     this.#tokens = tokens
     this.#lastCloser = tokens.findLastIndex((token) => isSpecial(token, '>'))
     this.#lastGroupEnd = tokens.findLastIndex((token) => isSpecial(token, ';'))
@@ -62,16 +60,15 @@ class ListParser {
           this.#nodes.push({ kind: 'mark', text: mark })
           from = at + 1
         } else if (mark === ':') {
-          if (at > this.#lastGroupEnd) at = from = this.#wholeText(from, at)
-          else if (this.#find(':', at) > this.#find(';', at)) {
+          // Without a `;` behind it, it is part of an address.
+          if (at < this.#lastGroupEnd && this.#isLastOfPhrase(at)) {
             this.#phrase(from, at)
             this.#nodes.push({ kind: 'mark', text: mark })
             from = at + 1
           }
         } else if (mark === '<') {
           const close = this.#closer(at)
-          if (close < 0) at = from = this.#wholeText(from, at)
-          else {
+          if (close >= 0) {
             this.#phrase(from, at)
             this.#bracketed(at + 1, close)
             at = close
@@ -80,7 +77,6 @@ class ListParser {
         }
       }
       at++
-      if (from > at) at = from
     }
     this.#addresses(from, tokens.length)
     return this.#nodes
@@ -99,13 +95,10 @@ class ListParser {
     return this.#tokens.length
   }
 
-  /** A stray `<` or `:`: all up to the next comma is one strange address, as it stands. Returns where that ends. */
-  #wholeText(from: number, at: number): number {
-    const end = this.#find(',', at)
-    const start = this.#tokens[from]?.start ?? 0
-    const text = this.#source.slice(start, this.#tokens[end - 1]?.end).replace(/[\r\n\t]+/g, ' ')
-    this.#nodes.push({ kind: 'address', text })
-    return end
+  /** No other `:` before the list of the group, or the group, ends. */
+  #isLastOfPhrase(at: number): boolean {
+    const next = this.#find(':', at)
+    return next > this.#find(';', at) || next > this.#find(',', at)
   }
 
   #phrase(from: number, to: number): void {
@@ -133,7 +126,7 @@ class ListParser {
     let text = ''
     const comments: AddressNode[] = []
     const flush = (): void => {
-      if (text !== '') this.#nodes.push({ kind: 'address', text })
+      if (text !== '') this.#nodes.push({ kind: 'address', text: text.trimStart() })
       text = ''
     }
     for (let at = from; at < to; at++) {
@@ -162,12 +155,19 @@ class ListParser {
     this.#nodes.push({ kind: 'mark', text: '>' })
   }
 
-  /** Does the token continue the word before it: one of the two is `.` or `@` (or a `:` that begins no group). */
+  /** Does the token continue the word before it: one of the two is `.` or `@` (or a mark that means nothing here). */
   #isGlued(at: number, from: number): boolean {
     let before = at - 1
     while (before >= from && this.#tokens[before]?.kind === 'comment') before--
     const previous = before >= from ? this.#tokens[before] : undefined
-    return previous !== undefined && (isGlue(previous) || isGlue(this.#tokens[at]))
+    const token = this.#tokens[at]
+    if (previous === undefined || token === undefined) return false
+    if (isGlue(previous) || isGlue(token)) return true
+    // Routing of old: `user % host`, `host ! user`.
+    return (
+      (previous.kind === 'atom' && /[%!]$/.test(previous.text)) ||
+      (token.kind === 'atom' && /^[%!]/.test(token.text))
+    )
   }
 }
 
@@ -175,8 +175,8 @@ function isSpecial(token: AddressToken, text: string): boolean {
   return token.kind === 'special' && token.text === text
 }
 
-function isGlue(token: AddressToken | undefined): boolean {
-  return token?.kind === 'special' && '.@:'.includes(token.text)
+function isGlue(token: AddressToken): boolean {
+  return token.kind === 'special' && '.@:<)]'.includes(token.text)
 }
 
 function externalText(token: AddressToken): string {
@@ -187,6 +187,7 @@ function externalText(token: AddressToken): string {
       // An atom that a backslash has made special, such as `a\ b`, needs quotes now.
       return /[ ()<>@,;:\\".[\]]/.test(token.text) ? quoteLocalPart(token.text) : token.text
     default:
+      if (token.text === '<') return ' <' // one that nothing closes
       return token.text === ',' ? ', ' : token.text // a comma inside `<>`
   }
 }

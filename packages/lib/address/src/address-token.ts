@@ -2,7 +2,7 @@
  * address-token - the words of an address header
  *
  * Splits a header value into atoms, quoted strings, domain literals, comments and special characters. Blanks separate and
- * are dropped; line breaks count as blanks. Nothing is refused: what is unterminated ends with the text.
+ * are dropped; line breaks count as blanks. Nothing is refused: what is unterminated ends with the text, a literal with a `]`.
  *
  * Limits: at most `limit` tokens, the rest of the text is not looked at (header_address_token_limit).
  * Sources: RFC 5322 3.2.
@@ -39,15 +39,14 @@ export function tokenizeAddresses(source: string, limit: number): AddressToken[]
     if (at >= source.length || tokens.length >= limit) return tokens
     const first = source.charAt(at)
     if (first === '"') {
-      const end = endOfQuoted(source, at)
-      const isClosed = end > at + 1 && source.charAt(end - 1) === '"'
-      add('quoted', removeBackslashes(source.slice(at + 1, isClosed ? end - 1 : end)), end)
+      const close = findClose(source, at, '"')
+      add('quoted', removeBackslashes(source.slice(at + 1, close)), close + 1)
     } else if (first === '(') {
       const end = endOfComment(source, at)
       add('comment', unfold(source.slice(at, end)), end)
     } else if (first === '[') {
-      const end = endOfLiteral(source, at)
-      add('literal', unfold(source.slice(at, end)), end)
+      const close = findClose(source, at, ']')
+      add('literal', `${unfold(source.slice(at, close))}]`, close + 1)
     } else if (specials.includes(first)) {
       add('special', first, at + 1)
     } else {
@@ -58,11 +57,12 @@ export function tokenizeAddresses(source: string, limit: number): AddressToken[]
   }
 }
 
-function endOfQuoted(source: string, start: number): number {
+/** Where the mark that closes a quoted string or literal stands; behind the text when it is missing. */
+function findClose(source: string, start: number, mark: string): number {
   for (let at = start + 1; at < source.length; at++) {
     const char = source.charAt(at)
     if (char === '\\') at++
-    else if (char === '"') return at + 1
+    else if (char === mark) return at
   }
   return source.length
 }
@@ -74,15 +74,6 @@ function endOfComment(source: string, start: number): number {
     if (char === '\\') at++
     else if (char === '(') depth++
     else if (char === ')' && --depth === 0) return at + 1
-  }
-  return source.length
-}
-
-function endOfLiteral(source: string, start: number): number {
-  for (let at = start + 1; at < source.length; at++) {
-    const char = source.charAt(at)
-    if (char === '\\') at++
-    else if (char === ']') return at + 1
   }
   return source.length
 }

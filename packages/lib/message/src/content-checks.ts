@@ -37,7 +37,8 @@ const DUNNO: CheckAction = { kind: 'dunno' }
 export class ContentChecks {
   readonly #tables: CheckTables
   readonly #bodyLimit: number
-  #bodyOctets = 0
+  /** The empty line behind the headers counts, and so does every line break. */
+  #bodyOctets = 1
 
   constructor(tables: CheckTables, bodyLimit: number) {
     this.#tables = tables
@@ -64,15 +65,16 @@ export class ContentChecks {
     return ask(nestedHeader, 'nested_header_checks', header)
   }
 
-  /** A new body segment begins: its first bodyLimit octets are looked at. */
+  /** A new body segment begins, with the empty line behind its headers: its first bodyLimit octets are looked at. */
   beginSegment(): void {
     this.#bodyOctets = 0
   }
 
   /** @param line a physical line, or a piece of one */
   async body(line: string): Promise<CheckOutcome> {
-    if (line === '' || this.#bodyOctets >= this.#bodyLimit) return DUNNO
-    this.#bodyOctets += line.length
+    if (this.#bodyOctets >= this.#bodyLimit) return DUNNO
+    this.#bodyOctets += line.length + 1
+    if (line === '') return DUNNO
     return ask(this.#tables.body, 'body_checks', line)
   }
 }

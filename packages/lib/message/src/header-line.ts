@@ -47,7 +47,7 @@ export function unfoldValue(value: string): string {
 }
 
 /**
- * Writes `Name: piece piece ...` with a line break and a tab where the line would reach 70 characters.
+ * Writes `Name: piece piece ...` with a line break and a tab where the line, without that tab, would reach 70 characters.
  *
  * @param pieces the parts between which a line may be broken, each with its own comma
  */
@@ -60,7 +60,7 @@ export function foldHeader(name: string, pieces: readonly string[]): string {
       lineLength += 1 + piece.length
     } else {
       text += `\n\t${piece}`
-      lineLength = 1 + piece.length
+      lineLength = piece.length
     }
   }
   return text

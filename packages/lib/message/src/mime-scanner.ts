@@ -11,7 +11,8 @@
  *
  * A line that is no header ends the headers even without a blank line, and is then looked at as body.
  *
- * Limits: nestingLimit (mime_nesting_limit) open levels, deeper ones are read as plain text and reported in isTooDeep;
+ * Limits: nestingLimit (mime_nesting_limit) open multiparts, and two more as in Postfix; deeper ones are read as plain text
+ * and reported in tooDeep. An attached message is no level: nothing of it has to be remembered.
  * boundaryLimit (mime_boundary_length_limit): boundaries are compared up to that length; headerLimit octets of a header
  * (header_size_limit) are looked at.
  * Sources: RFC 2045, RFC 2046 5.1 and 5.2.1.
@@ -39,6 +40,8 @@ export interface MimeScannerOptions {
 
 const DEFAULTS: MimeScannerOptions = { nestingLimit: 100, boundaryLimit: 2048, headerLimit: 102400 }
 
+const UNCOUNTED_LEVELS = 2
+
 interface OpenBoundary {
   readonly boundary: string
   /** What a part is when it does not say: text/plain, in a digest message/rfc822. */
@@ -52,8 +55,8 @@ export class MimeScanner {
   #header = ''
   #type: ContentType = TEXT_PLAIN
   #encoding: Encoding = '7bit'
-  #depth = 0
-  #isTooDeep = false
+  #contentType = ''
+  #tooDeep: string | undefined
   #encodedComposite: Encoding | undefined
 
   constructor(options: Partial<MimeScannerOptions> = {}) {
@@ -74,8 +77,9 @@ export class MimeScanner {
     return this.#encoding
   }
 
-  get isTooDeep(): boolean {
-    return this.#isTooDeep
+  /** The Content-Type header with which a multipart went beyond the limit; of the first such entity. */
+  get tooDeep(): string | undefined {
+    return this.#tooDeep
   }
 
   /**
@@ -112,11 +116,14 @@ export class MimeScanner {
 
   #endHeader(): void {
     if (this.#header === '') return
-    const header = splitHeaderLine(this.#header)
+    const text = this.#header
+    const header = splitHeaderLine(text)
     this.#header = ''
     const name = header?.name.toLowerCase()
-    if (name === 'content-type') this.#type = parseContentType(header?.value ?? '')
-    else if (name === 'content-transfer-encoding') {
+    if (name === 'content-type') {
+      this.#type = parseContentType(header?.value ?? '')
+      this.#contentType = text
+    } else if (name === 'content-transfer-encoding') {
       this.#encoding = parseEncoding(header?.value ?? '')
     }
   }
@@ -126,12 +133,14 @@ export class MimeScanner {
     const { type, subtype, boundary } = this.#type
     if (type === 'multipart' || (type === 'message' && isNested(subtype))) this.#noteEncoding()
     if (type === 'multipart' && boundary !== undefined) {
-      if (!this.#deeper()) return
+      if (this.#open.length >= this.#options.nestingLimit + UNCOUNTED_LEVELS) {
+        this.#tooDeep ??= this.#contentType
+        return
+      }
       const partType = subtype === 'digest' ? MESSAGE_RFC822 : TEXT_PLAIN
       const compared = boundary.slice(0, this.#options.boundaryLimit)
       this.#open.push({ boundary: compared, partType })
     } else if (type === 'message' && isNested(subtype)) {
-      if (!this.#deeper()) return
       this.#begin('nested', TEXT_PLAIN)
     }
   }
@@ -139,15 +148,6 @@ export class MimeScanner {
   #noteEncoding(): void {
     const isIdentity = ['7bit', '8bit', 'binary'].includes(this.#encoding)
     if (!isIdentity) this.#encodedComposite ??= this.#encoding
-  }
-
-  #deeper(): boolean {
-    if (this.#depth >= this.#options.nestingLimit) {
-      this.#isTooDeep = true
-      return false
-    }
-    this.#depth++
-    return true
   }
 
   #begin(section: HeaderSection, type: ContentType): void {
@@ -163,7 +163,6 @@ export class MimeScanner {
       if (level === undefined || !text.startsWith(level.boundary, 2)) continue
       const isLast = text.startsWith('--', 2 + level.boundary.length)
       this.#open.length = isLast ? at : at + 1
-      this.#depth = this.#open.length
       if (isLast) {
         this.#section = undefined
         this.#type = TEXT_PLAIN

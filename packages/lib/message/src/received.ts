@@ -35,7 +35,8 @@ export interface SmtpReceived {
   readonly mailName: string
   /** `ESMTPS` and so on (RFC 3848). */
   readonly protocol: string
-  readonly queueId: string
+  /** Undefined: a filter before the queue takes the message. */
+  readonly queueId?: string
   /** The recipient in external form when there is exactly one, so that blind copies stay blind. */
   readonly onlyRecipient?: string
   readonly timeMs: number
@@ -43,7 +44,7 @@ export interface SmtpReceived {
 
 export function formatSmtpReceived(received: SmtpReceived): string[] {
   const { client, hostname, mailName, protocol, queueId } = received
-  const by = `\tby ${hostname} (${mailName}) with ${protocol} id ${queueId}`
+  const by = `\tby ${hostname} (${mailName}) with ${protocol}${queueId === undefined ? '' : ` id ${queueId}`}`
   const date = formatMailDate(received.timeMs)
   const last =
     received.onlyRecipient === undefined

@@ -11,7 +11,7 @@
  */
 import { read, readSync } from 'node:fs'
 import { RecordError } from './queue-error.ts'
-import { parseRecord, RECORD, untilNul, type QueueRecord } from './record.ts'
+import { describeTruncation, parseRecord, RECORD, untilNul, type QueueRecord } from './record.ts'
 
 const WINDOW_OCTETS = 16 * 1024
 const RECORD_OCTETS_LIMIT = 16 * 1024 * 1024
@@ -84,9 +84,7 @@ export class RecordFile {
       const found = this.#parse(0)
       if (found !== undefined) return found
       if (this.#window.length < wanted) {
-        throw new RecordError(
-          `Cannot read record at offset ${offset}: file ends in the middle of it`,
-        )
+        throw new RecordError(describeTruncation(this.#window))
       }
     }
   }
@@ -134,6 +132,6 @@ export class RecordFile {
  */
 export function parsePointer(payload: string): number {
   const found = /^\s*(\d{1,15})$/.exec(untilNul(payload))
-  if (found === null) throw new RecordError(`Cannot parse pointer record "${payload}"`)
+  if (found === null) throw new RecordError(`malformed pointer record value: ${payload}`)
   return Number(found[1])
 }

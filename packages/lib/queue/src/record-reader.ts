@@ -6,7 +6,7 @@
  * is refused as soon as its length is known.
  */
 import { RecordError } from './queue-error.ts'
-import { parseRecord, type QueueRecord } from './record.ts'
+import { describeTruncation, parseRecord, type QueueRecord } from './record.ts'
 
 export class RecordReader {
   readonly #limitOctets: number
@@ -41,8 +41,6 @@ export class RecordReader {
 
   /** @throws {RecordError} the stream ended inside a record */
   end(): void {
-    if (this.#at < this.#octets.length) {
-      throw new RecordError('Cannot read record: input ends in the middle of it')
-    }
+    if (this.#at < this.#octets.length) throw new RecordError(describeTruncation(this.pending))
   }
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { RecordError } from './queue-error.ts'
 import { encodeAttribute, parseAttribute, pseudoType } from './named-attribute.ts'
-import { encodeRecord, parseRecord, RECORD } from './record.ts'
+import { describeTruncation, encodeRecord, parseRecord, RECORD } from './record.ts'
 import { RecordReader } from './record-reader.ts'
 import { encodeSizeRecord, parseSizeRecord, SIZE_RECORD_OCTETS } from './size-record.ts'
 import { encodeTimeRecord, parseTimeRecord, queueTimeNow } from './time-record.ts'
@@ -90,8 +90,14 @@ t.test('RecordReader survives garbage', (t) => {
     () => {
       reader.end()
     },
-    { code: 'POSTHORN_QUEUE_RECORD' },
+    { code: 'POSTHORN_QUEUE_RECORD', message: 'unexpected EOF in data, record type 78 length 5' },
   )
+  t.equal(describeTruncation('N'), 'unexpected EOF reading length, record type 78')
+  t.equal(describeTruncation('N\x80'), 'unexpected EOF reading length, record type 78')
+  t.equal(describeTruncation('N\x80\x01x'), 'unexpected EOF in data, record type 78 length 128')
+  t.throws(() => parseRecord('S\x81\x10', 0, 2048), {
+    message: 'illegal length 2049, record type 83',
+  })
   t.end()
 })
 

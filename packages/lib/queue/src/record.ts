@@ -83,7 +83,7 @@ export function parseRecord(octets: string, from = 0, limitOctets = 0): ParsedRe
   for (;;) {
     if (at >= octets.length) return undefined
     if (at - from > LENGTH_OCTETS_LIMIT) {
-      throw new RecordError('Cannot read record: too many length octets')
+      throw new RecordError(`too many length bits, record type ${octets.charCodeAt(from)}`)
     }
     const octet = octets.charCodeAt(at)
     at += 1
@@ -92,11 +92,25 @@ export function parseRecord(octets: string, from = 0, limitOctets = 0): ParsedRe
     scale *= 0x80
   }
   if (limitOctets > 0 && length > limitOctets) {
-    throw new RecordError(`Cannot read record of ${length} octets: at most ${limitOctets} accepted`)
+    throw new RecordError(`illegal length ${length}, record type ${octets.charCodeAt(from)}`)
   }
   const end = at + length
   if (end > octets.length) return undefined
   return { type: octets.charAt(from), payload: octets.slice(at, end), end }
+}
+
+/**
+ * What is wrong with octets that end before the record at their beginning does, in Postfix's words.
+ */
+export function describeTruncation(octets: string): string {
+  const type = `record type ${octets.charCodeAt(0)}`
+  let length = 0
+  for (let at = 1; at < octets.length; at += 1) {
+    const octet = octets.charCodeAt(at)
+    length += (octet & 0x7f) * 0x80 ** (at - 1)
+    if (octet < 0x80) return `unexpected EOF in data, ${type} length ${length}`
+  }
+  return `unexpected EOF reading length, ${type}`
 }
 
 /** Most payloads are C strings to Postfix: what follows a NUL does not count. */
