@@ -1,59 +1,65 @@
 /**
- * local-agent - delivers to the mailboxes of the users of this system
+ * local-agent - delivers to the users of this system, and to whom aliases and .forward files name
  *
- *     recipient ──was here before?──▶ 5.4.6     user of the system? ──▶ mailbox or maildir
- *                                               └─ no ──▶ luser_relay, or required name ──▶ discarded, or 5.1.1
+ *     recipient ──was here before?──▶ 5.4.6
+ *               └─ expansion.ts ──▶ mailboxes, discards, failures: at once      the rest: one new message
  *
- * Before each step: does main.cf send this mail elsewhere (mailbox-routes.ts)? Then it waits.
+ * The new message comes last, and only when nothing before it has to be tried again. A recipient that is one mailbox,
+ * its own, is reported as such; else what it comes to is reported, each for itself, and the recipient is done when all
+ * of it is.
  *
  * Decisions are made by the local part in lower case, without its extension; who is told and logged is the address as
  * it came. Source: Postfix 3.7 local(8).
  */
-import {
-  foldCase,
-  splitAddress,
-  splitExtension,
-  type SplitExtension,
-} from '@posthorn/address/split-address'
+import { statSync } from 'node:fs'
+import { foldCase } from '@posthorn/address/split-address'
 import type { DeliveryAgent } from '@posthorn/delivery/delivery-agent'
 import type { DeliveryJob } from '@posthorn/delivery/delivery-job'
 import { mailboxHead } from '@posthorn/delivery/mailbox/mailbox-head'
 import type { MailboxDelivery } from '@posthorn/delivery/mailbox/mailbox-delivery'
-import { isMaildir } from '@posthorn/delivery/mailbox/mailbox-job'
+import type { Identity } from '@posthorn/delivery/mailbox/mailbox-helper'
+import {
+  isMaildir,
+  type MailboxJob,
+  type MailboxResult,
+} from '@posthorn/delivery/mailbox/mailbox-job'
 import { log } from '@posthorn/log/log'
 import { errorReason } from '@posthorn/native/system-error'
-import { findUser, type UserEntry } from '@posthorn/native/user'
+import type { UserEntry } from '@posthorn/native/user'
 import { QueueFileCorruptError } from '@posthorn/queue/queue-error'
-import type { Recipient } from '@posthorn/wire/delivery-request'
-
-import { statSync } from 'node:fs'
+import { NOTIFY_FLAGS, type Recipient } from '@posthorn/wire/attr-groups'
+import { ServiceError } from '@posthorn/wire/wire-error'
 import { readDeliveredTo } from './delivered-to.ts'
+import { Expansion, ExpansionWait, type ExpansionServices, type Leaf } from './expansion.ts'
 import type { LocalSettings } from './local-settings.ts'
-import { expandLuserRelay } from './luser-relay.ts'
 import { mailboxPlace } from './mailbox-place.ts'
-import type { MailboxRoutes, Wait } from './mailbox-routes.ts'
 
-const relay = 'local'
-
-export interface LocalServices {
-  readonly routes: MailboxRoutes
+export interface LocalServices extends ExpansionServices {
   readonly mailboxes: Pick<MailboxDelivery, 'deliver'>
-  /** @throws {SystemError} the accounts cannot be asked */
-  readonly findUser: (name: string) => UserEntry | undefined
-  /** Completes an address: internal form in and out. @throws {ServiceError} */
-  readonly complete: (address: string) => Promise<string>
+  /** The user of this number; undefined: the one of default_privs. Undefined: there is no such user. */
+  readonly findIdentity: (uid: number | undefined) => Identity | undefined
+  /** True when the recipient is done. @throws the agent is lost */
+  readonly passOn: (job: DeliveryJob, recipient: Recipient, transport: string) => Promise<boolean>
+  /** The queue id of the new message. @throws it could not be sent */
+  readonly forward: (
+    job: DeliveryJob,
+    sender: string,
+    recipients: readonly Recipient[],
+    deliveredTo: string,
+  ) => Promise<string | undefined>
 }
 
-export const systemUsers = { findUser }
-
 export function localAgent(settings: LocalSettings, services: LocalServices): DeliveryAgent {
+  const { relay } = settings
   return {
     async deliver(job) {
       const before = deliveredBefore(job)
       for (const recipient of job.recipients) {
         if (before === undefined) await job.deferred(recipient, { ...damaged, relay })
-        else if (before.has(foldCase(recipient.recipient))) await bounceLoop(job, recipient)
-        else await new LocalDelivery(settings, services, job, recipient).run()
+        else if (before.has(foldCase(recipient.recipient))) {
+          const reason = `mail forwarding loop for ${recipient.recipient}`
+          await job.bounced(recipient, { dsn: '5.4.6', reason, relay })
+        } else await new LocalDelivery(settings, services, job, recipient).run()
       }
       return undefined
     },
@@ -72,11 +78,6 @@ function deliveredBefore(job: DeliveryJob): ReadonlySet<string> | undefined {
     job.file.markCorrupt()
     return undefined
   }
-}
-
-async function bounceLoop(job: DeliveryJob, recipient: Recipient): Promise<void> {
-  const reason = `mail forwarding loop for ${recipient.recipient}`
-  await job.bounced(recipient, { dsn: '5.4.6', reason, relay })
 }
 
 /** One recipient. */
@@ -100,91 +101,133 @@ class LocalDelivery {
   }
 
   async run(): Promise<void> {
-    await this.deliverTo(this.recipient, this.settings.luserRelay)
-  }
-
-  /** @param luserRelay who gets the mail when there is no such user */
-  private async deliverTo(recipient: Recipient, luserRelay: string): Promise<void> {
-    const { job, settings } = this
-    const { routes } = this.services
-    const local = foldCase(splitAddress(recipient.recipient).local)
-    if (local === '') {
-      const reason = `null username in "${recipient.recipient}"`
-      await job.bounced(recipient, { dsn: '5.1.3', reason, relay })
+    const { job, recipient, settings } = this
+    let leaves: readonly Leaf[]
+    try {
+      leaves = await new Expansion(settings, this.services, job.request.sender).expand(recipient)
+    } catch (error) {
+      if (error instanceof ServiceError) {
+        log.warning(`${job.request.queueId}: ${error.message}`)
+        const reason = 'address resolver failure'
+        await job.deferred(recipient, { dsn: '4.3.0', reason, relay: settings.relay })
+        return
+      }
+      if (!(error instanceof ExpansionWait)) throw error
+      const who = { ...error.recipient, offset: recipient.offset }
+      await job.deferred(who, { ...error.wait, relay: settings.relay })
       return
     }
-    const split = splitExtension(local, settings.extensionRules) ?? {
-      user: local,
-      delimiter: '',
-      extension: '',
+    if (!leaves.some((leaf) => leaf.kind !== 'expanded')) {
+      // Postfix says nothing here; a message that goes nowhere is worth a line.
+      const reason = 'discarded, the alias names nobody'
+      await job.sent(recipient, { dsn: '2.0.0', reason, relay: settings.relay })
+      return
     }
-    const aliased = await routes.checkAliases(local, split.user)
-    if (aliased !== undefined) return this.defer(recipient, aliased)
-    let user: UserEntry | undefined
+    const [first] = leaves
+    if (leaves.length === 1 && first !== undefined && first.kind !== 'forward') {
+      await this.deliver(job, first, first.recipient)
+      return
+    }
+    const forwards = job.isProbe ? [] : groupBySender(job, leaves)
+    const others = leaves.filter((leaf) => job.isProbe || leaf.kind !== 'forward')
+    // What the recipient comes to has no record of its own in the queue file.
+    const parts = [...others.map((leaf) => leaf.recipient), ...forwards.map(() => recipient)]
+    const partial = job.expansion(parts)
+    for (const [at, leaf] of others.entries()) {
+      await this.deliver(partial, leaf, partial.recipients[at] ?? leaf.recipient)
+    }
+    if (partial.finishedCount < others.length) return
+    for (const [at, [sender, recipients]] of forwards.entries()) {
+      await this.forward(
+        partial,
+        partial.recipients[others.length + at] ?? recipient,
+        sender,
+        recipients,
+      )
+    }
+    if (partial.isFinished) job.completed(recipient)
+  }
+
+  private async deliver(job: DeliveryJob, leaf: Leaf, recipient: Recipient): Promise<void> {
+    const { relay } = this.settings
+    switch (leaf.kind) {
+      case 'mailbox':
+        return this.deliverToUser(job, recipient, leaf.user)
+      case 'file':
+        return this.deliverToFile(job, recipient, leaf.path, leaf.rights)
+      case 'discard':
+        return job.sent(recipient, { dsn: '2.0.0', reason: leaf.reason, relay })
+      case 'failed':
+        return job.failed(recipient, { ...leaf.status, relay })
+      case 'expanded': {
+        const status = { dsn: '2.0.0', reason: 'alias expanded', relay }
+        if (await job.trace(recipient, status, leaf.action)) job.completed(recipient)
+        else await job.deferred(recipient, { dsn: '4.3.0', reason: 'trace service failed', relay })
+        return
+      }
+      case 'pass':
+        return this.passOn(job, recipient, leaf.transport)
+      case 'forward': {
+        const reason = `forwards to ${recipient.recipient}`
+        return job.sent(recipient, { dsn: '2.0.0', reason, relay })
+      }
+    }
+  }
+
+  private async passOn(job: DeliveryJob, recipient: Recipient, transport: string): Promise<void> {
     try {
-      user = this.services.findUser(split.user)
+      if (await this.services.passOn(job, recipient, transport)) job.completed(recipient)
     } catch (error) {
-      log.warning(`error looking up passwd info for ${split.user}: ${errorReason(error)}`)
-      return this.defer(recipient, { dsn: '4.0.0', reason: 'user lookup error' })
+      log.warning(`mail transport ${transport}: ${errorReason(error)}`)
+      const { relay } = this.settings
+      await job.deferred(recipient, { dsn: '4.3.0', reason: 'mail transport unavailable', relay })
     }
-    const elsewhere =
-      (user && routes.checkForward(user, recipient.recipient, split)) ??
-      (await routes.checkTransport(split.user)) ??
-      (await (user ? routes.checkCommand(split.user) : routes.checkFallback(split.user)))
-    if (elsewhere !== undefined) return this.defer(recipient, elsewhere)
-    return user
-      ? this.deliverToUser(recipient, user)
-      : this.deliverUnknown(recipient, split, luserRelay)
   }
 
-  private async deliverUnknown(
+  private async forward(
+    job: DeliveryJob,
     recipient: Recipient,
-    split: SplitExtension,
-    luserRelay: string,
+    sender: string,
+    recipients: readonly Recipient[],
   ): Promise<void> {
-    if (luserRelay !== '') {
-      await this.relayTo(recipient, expandLuserRelay(luserRelay, recipient.recipient, split))
-    } else if (this.isRequired(split.user)) {
-      log.warning(`required alias not found: ${split.user}`)
-      await this.job.sent(recipient, { dsn: '2.0.0', reason: 'discarded', relay })
+    const { relay } = this.settings
+    let queueId: string | undefined
+    try {
+      queueId = await this.services.forward(this.job, sender, recipients, this.recipient.recipient)
+    } catch (error) {
+      if (error instanceof QueueFileCorruptError) this.job.file.markCorrupt()
+      log.warning(`${job.request.queueId}: ${errorReason(error)}`)
+    }
+    if (queueId === undefined) {
+      await job.deferred(recipient, { dsn: '4.3.0', reason: 'unable to forward message', relay })
     } else {
-      const reason = `unknown user: "${split.user}"`
-      await this.job.bounced(recipient, { dsn: '5.1.1', reason, relay })
+      // Of success the sender was told when the alias was taken; the relay of luser_relay passes the wish on.
+      const notifyFlags = recipient.notifyFlags & ~NOTIFY_FLAGS.success
+      const reason = `forwarded as ${queueId}`
+      await job.sent({ ...recipient, notifyFlags }, { dsn: '2.0.0', reason, relay })
     }
   }
 
-  private async defer(recipient: Recipient, wait: Wait): Promise<void> {
-    await this.job.deferred(recipient, { ...wait, relay })
-  }
-
-  private async deliverToUser(recipient: Recipient, user: UserEntry): Promise<void> {
-    const { job, settings } = this
-    if (settings.requiresHome && !(await this.hasHome(recipient, user))) return
+  private async deliverToUser(
+    job: DeliveryJob,
+    recipient: Recipient,
+    user: UserEntry,
+  ): Promise<void> {
+    const { settings } = this
+    const { relay } = settings
+    if (settings.requiresHome && !(await this.hasHome(job, recipient, user))) return
     const { path, rights } = mailboxPlace(settings, user)
     const kind = isMaildir(path) ? 'maildir' : 'mailbox'
     if (job.isProbe) {
       await job.sent(recipient, { dsn: '2.0.0', reason: `delivers to ${kind}`, relay })
       return
     }
-    const head = {
-      sender: job.request.sender,
-      originalRecipient: settings.addsOriginalRecipient ? this.recipient.originalRecipient : '',
-      deliveredTo: settings.addsDeliveredTo ? this.recipient.recipient : '',
-    }
-    const result = await this.services.mailboxes.deliver(
-      rights,
-      {
-        path,
-        uid: user.uid,
-        gid: user.gid,
-        checksOwner: settings.checksOwner ? 1 : 0,
-        sizeLimitBytes: settings.sizeLimitBytes,
-        mailboxFault: '5.2.0',
-        head: mailboxHead(head, kind === 'mailbox', Date.now()),
-        ...settings.locking,
-      },
-      job,
-    )
+    const result = await this.write(job, recipient, path, rights, {
+      uid: user.uid,
+      gid: user.gid,
+      checksOwner: settings.checksOwner ? 1 : 0,
+      isNamedFile: 0,
+    })
     if (result.kind === 'delivered') {
       await job.sent(recipient, { dsn: '2.0.0', reason: `delivered to ${kind}`, relay })
       return
@@ -197,34 +240,98 @@ class LocalDelivery {
     await job.failed(recipient, { dsn: result.dsn, reason: what + result.reason, relay })
   }
 
-  private async hasHome(recipient: Recipient, user: UserEntry): Promise<boolean> {
+  /** To a file that an alias or a .forward file names. */
+  private async deliverToFile(
+    job: DeliveryJob,
+    recipient: Recipient,
+    path: string,
+    owner: number | undefined,
+  ): Promise<void> {
+    const { relay } = this.settings
+    if (job.isProbe) {
+      await job.sent(recipient, { dsn: '2.0.0', reason: `delivers to file: ${path}`, relay })
+      return
+    }
+    const rights = this.services.findIdentity(owner)
+    if (rights === undefined) {
+      log.warning(`cannot find the user whose rights delivery to ${path} needs`)
+      const reason = 'mail system configuration error'
+      await job.deferred(recipient, { dsn: '4.3.5', reason, relay })
+      return
+    }
+    const { uid, gid } = rights
+    const result = await this.write(job, recipient, path, rights, {
+      uid,
+      gid,
+      checksOwner: 0,
+      isNamedFile: 1,
+    })
+    for (const warning of result.warnings) log.warning(warning)
+    if (result.kind === 'delivered') {
+      const reason = isMaildir(path) ? 'delivered to maildir' : `delivered to file: ${path}`
+      await job.sent(recipient, { dsn: '2.0.0', reason, relay })
+      return
+    }
+    const what = isMaildir(path)
+      ? 'maildir delivery failed: '
+      : `cannot append message to file ${path}: `
+    await job.failed(recipient, { dsn: result.dsn, reason: what + result.reason, relay })
+  }
+
+  private async write(
+    job: DeliveryJob,
+    recipient: Recipient,
+    path: string,
+    rights: Identity,
+    owner: Pick<MailboxJob, 'uid' | 'gid' | 'checksOwner' | 'isNamedFile'>,
+  ): Promise<MailboxResult> {
+    const { settings } = this
+    const head = {
+      sender: job.request.sender,
+      originalRecipient: settings.addsOriginalRecipient ? this.recipient.originalRecipient : '',
+      deliveredTo: settings.addsDeliveredTo ? this.deliveredTo(recipient) : '',
+    }
+    return this.services.mailboxes.deliver(
+      rights,
+      {
+        path,
+        ...owner,
+        sizeLimitBytes: settings.sizeLimitBytes,
+        mailboxFault: '5.2.0',
+        head: mailboxHead(head, !isMaildir(path), Date.now()),
+        ...settings.locking,
+      },
+      job,
+    )
+  }
+
+  /** frozen_delivered_to: whom the message came for, whatever that came to. */
+  private deliveredTo(recipient: Recipient): string {
+    return this.settings.freezesDeliveredTo ? this.recipient.recipient : recipient.recipient
+  }
+
+  private async hasHome(job: DeliveryJob, recipient: Recipient, user: UserEntry): Promise<boolean> {
     try {
-      // eslint-disable-next-line n/no-sync -- see above
+      // eslint-disable-next-line n/no-sync -- cached metadata, 6 us (docs/performance.md 7)
       statSync(user.home)
       return true
     } catch (error) {
       const reason = `cannot access home directory ${user.home}: ${errorReason(error)}`
-      await this.job.deferred(recipient, { dsn: '4.3.0', reason, relay })
+      await job.deferred(recipient, { dsn: '4.3.0', reason, relay: this.settings.relay })
       return false
     }
   }
+}
 
-  /** Names that every mail system has, as aliases if not as users (RFC 5321 4.5.1). */
-  private isRequired(user: string): boolean {
-    return (
-      user === 'postmaster' ||
-      user === 'mailer-daemon' ||
-      user === foldCase(this.settings.doubleBounceSender)
-    )
+/** One new message for each envelope sender. */
+function groupBySender(job: DeliveryJob, leaves: readonly Leaf[]): [string, Recipient[]][] {
+  const groups = new Map<string, Recipient[]>()
+  for (const leaf of leaves) {
+    if (leaf.kind !== 'forward') continue
+    const sender = leaf.sender ?? job.request.sender
+    const group = groups.get(sender)
+    if (group === undefined) groups.set(sender, [leaf.recipient])
+    else group.push(leaf.recipient)
   }
-
-  /** The relay must be a user of this system, too: a second unknown user is the end of it. */
-  private async relayTo(recipient: Recipient, target: string): Promise<void> {
-    if (/^[|/:]/.test(target)) {
-      log.warning(`luser_relay: cannot deliver to "${target}": only addresses are supported`)
-      return this.defer(recipient, { dsn: '4.3.5', reason: 'mail system configuration error' })
-    }
-    const address = await this.services.complete(target)
-    await this.deliverTo({ ...recipient, recipient: address }, '')
-  }
+  return [...groups]
 }

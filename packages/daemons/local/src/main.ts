@@ -1,7 +1,8 @@
 /**
  * local(8) - delivers to users of this system
  *
- * Writes to mailboxes and maildirs with the rights of their owners, in helper processes (mailbox-helper.ts).
+ * Expands aliases and .forward files. Writes to mailboxes and maildirs with the rights of their owners, in helper
+ * processes (mailbox-helper.ts).
  *
  * Serves: delivery requests on private/local.
  * Trusts: the queue manager. Not the message, not the user's directories.
@@ -14,9 +15,14 @@ import { serveDeliveries } from '@posthorn/delivery/delivery-agent'
 import { createDeliveryContext } from '@posthorn/delivery/delivery-context'
 import { MailboxDelivery } from '@posthorn/delivery/mailbox/mailbox-delivery'
 import { isMailboxHelper, runMailboxHelper } from '@posthorn/delivery/mailbox/mailbox-helper'
+import { findUser, findUserById } from '@posthorn/native/user'
 import { RewriteClient } from '@posthorn/wire/rewrite-protocol'
-import { localAgent, systemUsers } from './local-agent.ts'
+import { AliasTables } from './alias-tables.ts'
+import { ForwardPaths } from './forward-paths.ts'
+import { forwardMessage, readForwardSettings } from './forward-message.ts'
+import { localAgent } from './local-agent.ts'
 import { readLocalSettings } from './local-settings.ts'
+import { passOn } from '@posthorn/delivery/pass-on'
 import { MailboxRoutes } from './mailbox-routes.ts'
 import { warnAboutUnsupported } from './warn-about-unsupported.ts'
 
@@ -27,7 +33,7 @@ else {
     program: 'local',
     kind: 'single',
     requires: ['privileged'],
-    start({ config }) {
+    start({ config, serviceName }) {
       warnAboutUnsupported(config)
       const context = createDeliveryContext(config, 'local_delivery_status_filter')
       const mailboxes = new MailboxDelivery()
@@ -35,12 +41,22 @@ else {
         path: `private/${config.text('rewrite_service_name')}`,
         timeoutMs: config.seconds('ipc_timeout') * 1000,
       })
-      const agent = localAgent(readLocalSettings(config), {
-        ...systemUsers,
+      const forwarding = readForwardSettings(config)
+      const settings = readLocalSettings(config, serviceName)
+      const agent = localAgent(settings, {
+        findUser,
+        findIdentity: (uid) =>
+          uid === undefined ? findUser(settings.defaultRights) : findUserById(uid),
         mailboxes,
+        aliases: new AliasTables(config),
+        forwardPaths: new ForwardPaths(config),
         routes: new MailboxRoutes(config),
         complete: async (address) =>
           unquoteAddress(await rewrite.rewrite('local', quoteAddress(address))),
+        resolve: async (sender, address) => rewrite.resolve(sender, address),
+        passOn: async (...recipient) =>
+          passOn(...recipient, config.seconds('daemon_timeout') * 1000),
+        forward: async (...message) => forwardMessage(forwarding, ...message),
       })
       return {
         serve: async (stream) => serveDeliveries(stream, agent, context),

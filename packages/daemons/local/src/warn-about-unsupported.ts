@@ -7,13 +7,8 @@ import { log } from '@posthorn/log/log'
 
 /** Mail that these parameters are about waits: mailbox-routes.ts. */
 const ROUTES = [
-  'alias_maps',
-  'mailbox_transport_maps',
-  'mailbox_transport',
   'mailbox_command_maps',
   'mailbox_command',
-  'fallback_transport_maps',
-  'fallback_transport',
 ] as const satisfies readonly TextParameter[]
 
 export function warnAboutUnsupported(config: MainConfig): void {
@@ -22,10 +17,9 @@ export function warnAboutUnsupported(config: MainConfig): void {
       log.warning(`${name} is not supported yet: mail that it is about is deferred`)
     }
   }
-  if (config.isSet('forward_path') && config.text('forward_path') !== '') {
-    log.warning('forward_path is not supported yet: mail for users with such a file is deferred')
-  }
-  if (/^[|/:]/.test(config.text('luser_relay'))) {
-    log.warning('luser_relay is supported for addresses only: mail that it is about is deferred')
+  if (/^[|/]/.test(config.text('luser_relay'))) {
+    log.warning(
+      'luser_relay is not supported yet for commands and files: mail that it is about is deferred',
+    )
   }
 }

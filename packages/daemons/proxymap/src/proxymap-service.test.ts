@@ -74,6 +74,7 @@ t.test('replies of the read-only service', async (t) => {
   const open = 'status\x000\0flags\x0016\0\0'
   t.equal(await ask(channel, 'open', table, flags(0)), open)
   t.equal(await ask(channel, 'open', ['table', `proxy:${inline}`], flags(0)), open)
+  t.equal(await ask(channel, 'open', ['table', ''], flags(0)), 'status\x003\0flags\x000\0\0')
   t.equal(await ask(channel, 'lookup', table, flags(0), key('a')), 'status\x000\0value\0b\0\0')
   const absent = 'status\x001\0value\0\0\0'
   t.equal(await ask(channel, 'lookup', table, flags(64), key('A')), absent)

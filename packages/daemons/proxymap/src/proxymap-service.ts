@@ -70,7 +70,7 @@ export class ProxymapService {
       if (!(error instanceof AttrError)) throw error
       log.warning(error.message)
     }
-    if (request === undefined) return encodeProxymapFailure(name, bad)
+    if (request === undefined || request.table === '') return encodeProxymapFailure(name, bad)
     const table = withoutProxy(request.table)
     const status = this.#permission(request, table)
     if (status !== ok) return encodeProxymapFailure(name, status)

@@ -35,7 +35,7 @@ export async function callAgent(
   } catch (error) {
     if (error instanceof StreamTimeoutError) fatal(`timeout connecting to transport: ${transport}`)
     if (error instanceof EndOfStreamError) log.warning(`${path} socket: premature disconnect`)
-    else if (error instanceof AttrError) log.warning(`${path} socket: malformed response`)
+    else if (error instanceof AttrError) reportMalformed(path, error)
     else log.warning(`connect to transport ${path}: ${errorReason(error)}`)
     return undefined
   }
@@ -65,12 +65,9 @@ class AgentConversation implements ReadyAgent {
       if (error instanceof StreamTimeoutError) {
         fatal(`${message.id}: timeout receiving delivery status from transport: ${this.transport}`)
       }
-      if (error instanceof EndOfStreamError) {
-        log.warning(`${path} socket: premature disconnect`)
-        return { kind: 'broken' }
-      }
-      if (error instanceof AttrError) {
-        log.warning(`${path} socket: malformed response`)
+      // That the agent is gone before it answered is no better than half an answer.
+      if (error instanceof EndOfStreamError || error instanceof AttrError) {
+        reportMalformed(path, error)
         return { kind: 'broken' }
       }
       log.warning(`write to process (${this.transport}): ${errorReason(error)}`)
@@ -83,4 +80,10 @@ class AgentConversation implements ReadyAgent {
   close(): void {
     this.channel.close()
   }
+}
+
+/** What exactly was wrong is worth a line only when something was said. */
+function reportMalformed(path: string, error: Error): void {
+  if (error instanceof AttrError) log.warning(`${path} socket: ${error.message}`)
+  log.warning(`${path} socket: malformed response`)
 }

@@ -105,8 +105,8 @@ export function readTransportSettings(settings: QmgrSettings, name: string): Tra
     window: {
       limit,
       initial,
-      positive: readFeedback(settings, name, 'positive', initial),
-      negative: readFeedback(settings, name, 'negative', initial),
+      positive: readFeedback(settings, name, 'positive'),
+      negative: readFeedback(settings, name, 'negative'),
       failedCohortLimit: config.transportInteger(
         name,
         '_destination_concurrency_failed_cohort_limit',
@@ -130,7 +130,6 @@ function readFeedback(
   settings: QmgrSettings,
   transport: string,
   sign: 'positive' | 'negative',
-  initial: number,
 ): Feedback {
   const { config, limits } = settings
   const suffix = `_destination_concurrency_${sign}_feedback` as const
@@ -138,7 +137,9 @@ function readFeedback(
   const feedback = parseFeedback(config.transportText(transport, suffix), (text) => {
     log.warning(`${name}: ignoring malformed or unreasonable feedback: ${text}`)
   })
-  if (limits.debugsFeedback && transport !== 'error' && transport !== 'retry') {
+  if (limits.debugsFeedback) {
+    // For all transports at the same window, that of main.cf, so that values can be compared.
+    const initial = config.integer('initial_destination_concurrency')
     const value = feedback.isPerConcurrency ? feedback.amount / initial : feedback.amount
     log.info(
       `${transport}: ${name} feedback type ${feedback.isPerConcurrency ? 1 : 0} ` +

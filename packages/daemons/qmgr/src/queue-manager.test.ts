@@ -353,15 +353,6 @@ t.test('QueueManager defers itself when there is no retry service either', async
   )
 })
 
-t.test('QueueManager: an agent that breaks off', async (t) => {
-  const qmgr = makeFixture(t)
-  qmgr.agent('smtp')
-  qmgr.deliver = async () => Promise.reject(new Error('agent crashed'))
-  qmgr.send('S1')
-  await settled(qmgr, 'S1', 'deferred')
-  t.ok(qmgr.log.lines.includes('warning: private/smtp socket: premature disconnect'))
-})
-
 t.test('QueueManager holds back a dead destination', async (t) => {
   const qmgr = makeFixture(t)
   qmgr.agent('smtp')

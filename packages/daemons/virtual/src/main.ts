@@ -26,7 +26,7 @@ else {
     program: 'virtual',
     kind: 'single',
     requires: ['privileged'],
-    start({ config }) {
+    start({ config, serviceName }) {
       const rules = {
         extensions: {
           delimiters: config.text('recipient_delimiter'),
@@ -44,7 +44,7 @@ else {
       }
       const mailboxes = new MailboxDelivery()
       const context = createDeliveryContext(config, 'virtual_delivery_status_filter')
-      const agent = virtualAgent(readVirtualSettings(config), {
+      const agent = virtualAgent(readVirtualSettings(config, serviceName), {
         mailboxes,
         mailboxMap: open('virtual_mailbox_maps'),
         uidMap: open('virtual_uid_maps'),

@@ -105,7 +105,7 @@ async function deliver(
     file,
   )
   // root may run this test, and main.cf does not allow its uid
-  const settings = { ...readVirtualSettings(config), minimumUid: setup.minimumUid ?? 0 }
+  const settings = { ...readVirtualSettings(config, 'virtual'), minimumUid: setup.minimumUid ?? 0 }
   const mailboxes = new MailboxDelivery()
   try {
     const agent = virtualAgent(settings, {

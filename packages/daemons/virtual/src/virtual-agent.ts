@@ -17,8 +17,7 @@ import { log } from '@posthorn/log/log'
 import type { Recipient } from '@posthorn/wire/delivery-request'
 import type { VirtualSettings } from './virtual-settings.ts'
 
-const relay = 'virtual'
-const misconfigured = { dsn: '4.3.5', reason: 'mail system configuration error', relay }
+const misconfigured = { dsn: '4.3.5', reason: 'mail system configuration error' }
 
 export type AddressLookup =
   | { readonly kind: 'found'; readonly value: string }
@@ -52,6 +51,7 @@ async function deliverTo(
   job: DeliveryJob,
   recipient: Recipient,
 ): Promise<void> {
+  const { relay } = settings
   const address = foldCaseUtf8(recipient.recipient)
   const mailbox = await services.mailboxMap(address)
   if (mailbox.kind === 'absent') {
@@ -60,13 +60,13 @@ async function deliverTo(
   }
   if (mailbox.kind === 'tryAgain') {
     log.warning(`table virtual_mailbox_maps: lookup ${address}: ${mailbox.reason}`)
-    await job.deferred(recipient, misconfigured)
+    await job.deferred(recipient, { ...misconfigured, relay })
     return
   }
   const uid = await findId(services.uidMap, 'uid', address, settings.minimumUid)
-  if (uid === undefined) return job.deferred(recipient, misconfigured)
+  if (uid === undefined) return job.deferred(recipient, { ...misconfigured, relay })
   const gid = await findId(services.gidMap, 'gid', address, 1)
-  if (gid === undefined) return job.deferred(recipient, misconfigured)
+  if (gid === undefined) return job.deferred(recipient, { ...misconfigured, relay })
 
   const { mailboxBase } = settings
   const path = mailboxBase === '' ? mailbox.value : `${mailboxBase}/${mailbox.value}`
@@ -87,6 +87,7 @@ async function deliverTo(
       uid,
       gid,
       checksOwner: settings.checksOwner ? 1 : 0,
+      isNamedFile: 0,
       sizeLimitBytes: settings.sizeLimitBytes,
       mailboxFault: '4.2.0',
       head: mailboxHead(head, kind === 'mailbox', Date.now()),

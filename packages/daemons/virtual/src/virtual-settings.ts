@@ -5,6 +5,8 @@ import type { MainConfig } from '@posthorn/config/main-config'
 import type { MailboxLocking } from '@posthorn/delivery/mailbox/mailbox-job'
 
 export interface VirtualSettings {
+  /** `relay=` of what is logged: the name of the service in master.cf. */
+  readonly relay: string
   /** Goes before all mailbox names; empty: those are absolute. */
   readonly mailboxBase: string
   readonly minimumUid: number
@@ -14,8 +16,9 @@ export interface VirtualSettings {
   readonly locking: MailboxLocking
 }
 
-export function readVirtualSettings(config: MainConfig): VirtualSettings {
+export function readVirtualSettings(config: MainConfig, serviceName: string): VirtualSettings {
   return {
+    relay: serviceName,
     mailboxBase: config.text('virtual_mailbox_base'),
     minimumUid: config.integer('virtual_minimum_uid'),
     sizeLimitBytes: config.integer('virtual_mailbox_limit'),
