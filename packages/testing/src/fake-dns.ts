@@ -32,6 +32,7 @@ export interface FakeRecords {
   TXT?: readonly string[]
   SRV?: readonly (readonly [priority: number, weight: number, port: number, host: string])[]
   PTR?: readonly string[]
+  NS?: readonly string[]
   TLSA?: readonly (readonly [usage: number, selector: number, matching: number, data: string])[]
   CNAME?: string
   /** Default 300. Also the negative TTL of the name. */
@@ -41,19 +42,20 @@ export interface FakeRecords {
 }
 
 /** timeout: no reply at all; garbage: a reply that is no DNS packet. */
-export type FakeName = FakeRecords | 'timeout' | 'servfail' | 'refused' | 'garbage'
+export type FakeName = FakeRecords | 'timeout' | 'garbage' | keyof typeof REPLY_CODES
 
 export interface FakeDnsOptions {
   /** Replies carry AD. */
   isSecure?: boolean
   /** As servers that have not heard of RFC 6891 do: FORMERR to any question with OPT. */
   refusesEdns?: boolean
+  /** Default: any free one. */
+  port?: number
 }
 
 const FORMERR = 1
-const SERVFAIL = 2
 const NXDOMAIN = 3
-const REFUSED = 5
+const REPLY_CODES = { formerr: FORMERR, servfail: 2, notimp: 4, refused: 5 } as const
 
 function recordsOf(name: string, type: string, records: FakeRecords): Answer[] {
   const ttl = records.ttlSeconds ?? 300
@@ -65,6 +67,8 @@ function recordsOf(name: string, type: string, records: FakeRecords): Answer[] {
       return (records.AAAA ?? []).map((data) => ({ type, name, ttl, data }))
     case 'PTR':
       return (records.PTR ?? []).map((data) => ({ type, name, ttl, data }))
+    case 'NS':
+      return (records.NS ?? []).map((data) => ({ type, name, ttl, data }))
     case 'TXT':
       return (records.TXT ?? []).map((data) => ({ type, name, ttl, data }))
     case 'MX':
@@ -129,7 +133,7 @@ export class FakeDns {
     options: FakeDnsOptions = {},
   ): Promise<FakeDns> {
     const fake = new FakeDns(names, options)
-    await new Promise<void>((resolve) => fake.#tcp.listen(0, '127.0.0.1', resolve))
+    await new Promise<void>((resolve) => fake.#tcp.listen(options.port ?? 0, '127.0.0.1', resolve))
     await new Promise<void>((resolve, reject) => {
       fake.#udp.on('error', reject)
       fake.#udp.bind(fake.server.port, '127.0.0.1', resolve)
@@ -184,8 +188,9 @@ export class FakeDns {
   }
 
   #answer(question: Question, value: FakeName | undefined, isUdp: boolean): Packet {
-    if (value === 'servfail') return { flags: SERVFAIL }
-    if (value === 'refused') return { flags: REFUSED }
+    if (typeof value === 'string' && value in REPLY_CODES) {
+      return { flags: REPLY_CODES[value as keyof typeof REPLY_CODES] }
+    }
     const below = `.${question.name.toLowerCase()}`
     if (value === undefined || typeof value === 'string') {
       const exists = [...this.#names.keys()].some((name) => name.endsWith(below))

@@ -45,6 +45,8 @@ export interface PeerOptions {
 }
 
 export interface PeerSession {
+  /** Every octet; latin1. */
+  received: string
   /** Command lines without CRLF, in order; content is not among them. */
   readonly commands: string[]
   readonly messages: PeerMessage[]
@@ -77,7 +79,7 @@ export class ScriptedPeer {
     this.#options = options
     this.#server = createServer({ allowHalfOpen: false, noDelay: true }, (socket) => {
       this.#sockets.add(socket)
-      const session: PeerSession = { commands: [], messages: [], isClosed: false }
+      const session: PeerSession = { received: '', commands: [], messages: [], isClosed: false }
       this.sessions.push(session)
       socket.on('error', () => socket.destroy())
       socket.on('close', () => {
@@ -143,7 +145,8 @@ export class ScriptedPeer {
   /** The code of what was said; '' when nothing was or the connection is gone. */
   async #say(socket: Socket, reply: Reply): Promise<string> {
     const { text, delayMs, close } = typeof reply === 'string' ? { text: reply } : reply
-    if (delayMs !== undefined) await pause(delayMs)
+    if (delayMs !== undefined) await pause(delayMs, undefined, { ref: false })
+    if (socket.writableEnded) return ''
     if (text !== undefined) socket.write(Buffer.from(`${text}\r\n`, 'latin1'))
     if (close === true) {
       // what the client has still to say is drained, or the kernel would reset the connection
@@ -159,11 +162,14 @@ export class ScriptedPeer {
     let recipients: string[] = []
     let isContent = false
     if ((await this.#say(socket, this.#find('greeting', session))) === '' && socket.writableEnded) {
-      socket.resume()
+      for await (const octets of socket) session.received += (octets as Buffer).toString('latin1')
       return
     }
     for await (const octets of socket) {
-      received += (octets as Buffer).toString('latin1')
+      const text = (octets as Buffer).toString('latin1')
+      session.received += text
+      if (socket.writableEnded) continue
+      received += text
       for (;;) {
         if (isContent) {
           const content = received.startsWith('.\r\n') ? '' : contentOf(received)

@@ -110,7 +110,7 @@ async function saveEndpoint(
   let connection: Descriptor
   try {
     await channel.stream.flush()
-    connection = await channel.stream.receiveDescriptor()
+    connection = await channel.stream.receiveDescriptor(true)
   } catch (error) {
     log.warning(
       `scache_save_endp_service: unable to receive file descriptor: ${errorReason(error)}`,

@@ -1,12 +1,13 @@
 /**
  * scache.test - the service over socket pairs: the descriptor dance, bad requests, statistics
  */
-import { writeFileSync } from 'node:fs'
+import { constants, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { MainConfig } from '@posthorn/config/main-config'
 import type { Client, Service } from '@posthorn/daemon/service'
 import { createServiceContext } from '@posthorn/daemon/service-context'
 import { captureLog } from '@posthorn/log/capture-log'
+import { Descriptor } from '@posthorn/native/descriptor'
 import { pipePair, socketPair } from '@posthorn/native/socket'
 import { ByteStream } from '@posthorn/stream/byte-stream'
 import { temporaryDirectory } from '@posthorn/testing/temporary-directory'
@@ -189,6 +190,23 @@ t.test(
     t.ok(logged.lines.includes('statistics: address lookup hits=1 miss=0 success=100%'))
   },
 )
+
+t.test('a connection keeps its flags: other processes have it open, too', async (t) => {
+  const service = await startService(t)
+  const { channel } = await connect(t, service)
+  // not made non-blocking, as the connections of a real smtp(8) are not
+  const blocking = Descriptor.fresh(openSync('/dev/null', 'r'))
+  t.equal(await ask(channel, save), dummy)
+  await channel.stream.sendDescriptor(blocking)
+  await channel.receiveReply()
+  await ask(channel, findEndpoint)
+  channel.send(dummy)
+  const found = await channel.stream.receiveDescriptor(true)
+  const [, flags] =
+    /^flags:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${found.fd}`, 'utf8')) ?? []
+  t.equal(Number.parseInt(flags ?? '', 8) & constants.O_NONBLOCK, 0)
+  found.close()
+})
 
 t.test('the end of the process closes what is kept', async (t) => {
   const service = await startService(t)

@@ -13,6 +13,7 @@ import type { DnsAnswer, FoundAnswer, MissingAnswer } from '@posthorn/dns/dns-an
 import { lookupNative } from '@posthorn/dns/native-lookup'
 import type { Resolver } from '@posthorn/dns/resolver'
 import type { ClientOptions } from './client-options.ts'
+import type { DnsReplyFilter, FilteredType } from './dns-reply-filter.ts'
 import { isHard, localFailure, type Failure } from './failure.ts'
 import type { ServerHost } from './server-host.ts'
 
@@ -30,8 +31,9 @@ export type ServerLookup = FoundServers | { kind: 'failed'; failure: Failure }
 
 const MAX_ADDRESSES = 100
 
-/** When the families of a host end differently, the first of these is reported. */
+/** When the families of a host end differently, the first of these is reported; the last one among equals. */
 const SEVERITY: readonly MissingAnswer['kind'][] = [
+  'filtered',
   'tryAgain',
   'invalid',
   'failed',
@@ -52,8 +54,9 @@ class FailureKeeper {
 }
 
 function dnsFailure(answer: MissingAnswer): Failure {
-  if (answer.reason.startsWith('Name server loop')) log.warning(answer.reason)
   switch (answer.kind) {
+    case 'filtered':
+      return localFailure('4.7.0', answer.reason)
     case 'tryAgain':
       return localFailure('4.4.3', answer.reason)
     case 'failed':
@@ -76,17 +79,23 @@ function toAscii(name: string): string {
 export class AddressLookup {
   readonly #resolver: Resolver
   readonly #options: ClientOptions
+  readonly #filter: DnsReplyFilter | undefined
 
-  constructor(resolver: Resolver, options: ClientOptions) {
+  constructor(resolver: Resolver, options: ClientOptions, filter?: DnsReplyFilter) {
     this.#resolver = resolver
     this.#options = options
+    this.#filter = filter
   }
 
   /** Servers of a mail domain. */
   async findServers(domain: string, port: number): Promise<ServerLookup> {
     const name = toAscii(domain)
     const dnssec = this.#options.dnsSupport === 'dnssec'
-    const answer = await this.#resolver.query(name, 'MX', { dnssec })
+    const answer = await this.#filtered(
+      name,
+      'MX',
+      await this.#resolver.query(name, 'MX', { dnssec }),
+    )
     switch (answer.kind) {
       case 'found':
         return this.#findMxAddresses(domain, answer, port)
@@ -94,6 +103,7 @@ export class AddressLookup {
       case 'noData':
         return this.findHost(domain, port)
       case 'nullMx':
+      case 'filtered':
         return { kind: 'failed', failure: dnsFailure(answer) }
       default:
         if (this.#options.ignoresMxErrors) return this.findHost(domain, port)
@@ -189,8 +199,19 @@ export class AddressLookup {
     const { usesSearchList, dnsSupport } = this.#options
     const options = { search: usesSearchList, dnssec: dnsSupport === 'dnssec' }
     // records of both types look alike
-    if (type === 'A') return this.#resolver.query(name, 'A', options)
-    return this.#resolver.query(name, 'AAAA', options)
+    if (type === 'A') {
+      return this.#filtered(name, 'A', await this.#resolver.query(name, 'A', options))
+    }
+    return this.#filtered(name, 'AAAA', await this.#resolver.query(name, 'AAAA', options))
+  }
+
+  async #filtered<T extends FilteredType>(
+    name: string,
+    type: T,
+    answer: DnsAnswer<T>,
+  ): Promise<DnsAnswer<T>> {
+    if (this.#filter === undefined || answer.kind !== 'found') return answer
+    return this.#filter.apply(name, type, answer)
   }
 
   /** An IP address of an enabled family. */
@@ -203,8 +224,13 @@ export class AddressLookup {
 }
 
 function worstOf(answers: readonly DnsAnswer<'A'>[]): MissingAnswer | undefined {
-  const missing = answers.filter((answer) => answer.kind !== 'found')
-  return missing.sort((one, other) => SEVERITY.indexOf(one.kind) - SEVERITY.indexOf(other.kind))[0]
+  let worst: MissingAnswer | undefined
+  for (const answer of answers) {
+    if (answer.kind === 'found') continue
+    const rank = SEVERITY.indexOf(answer.kind)
+    if (worst === undefined || rank <= SEVERITY.indexOf(worst.kind)) worst = answer
+  }
+  return worst
 }
 
 function orUnknown(failure: Failure | undefined, host: string): Failure {

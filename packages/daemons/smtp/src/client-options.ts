@@ -5,6 +5,7 @@
  * (fallback names, EHLO choices) has the value that makes it do nothing.
  */
 import type { MainConfig } from '@posthorn/config/main-config'
+import type { MimeScannerOptions } from '@posthorn/message/mime-scanner'
 import type { OrderRules } from './address-order.ts'
 import type { LabelRules } from './cache-labels.ts'
 import { parseKnownPorts, type NexthopRules } from './nexthop.ts'
@@ -32,6 +33,10 @@ export interface ClientOptions {
   fallbackRelays: readonly string[]
   /** The configured next-hop for all mail; a hard failure there is the configuration's fault. */
   relayhost: string
+  /** Where mail goes that loops back to us; empty: back to its sender. */
+  bestMxTransport: string
+  /** For asking other delivery agents. */
+  ipcTimeoutMs: number
   order: OrderRules
   labels: LabelRules
   timeouts: StageTimeouts
@@ -75,7 +80,10 @@ export interface ClientOptions {
   replyLineLimit: number
   allowsUtf8: boolean
   hasHelpfulWarnings: boolean
+  mime: MimeScannerOptions
   tls: string
+  /** smtp_tls_note_starttls_offer */
+  notesStartTls: boolean
 }
 
 function tlsLevel(config: MainConfig, name: Protocol): string {
@@ -122,6 +130,8 @@ export function readClientOptions(
     },
     fallbackRelays: config.list(`${name}_fallback_relay`),
     relayhost: config.text('relayhost'),
+    bestMxTransport: isSmtp ? config.text('best_mx_transport') : '',
+    ipcTimeoutMs: ms(config.seconds('ipc_timeout')),
     order: {
       isRandom: config.boolean(`${name}_randomize_addresses`),
       preferredFamily: config.keyword(`${name}_address_preference`) || 'any',
@@ -187,6 +197,12 @@ export function readClientOptions(
     replyLineLimit: config.integer('line_length_limit'),
     allowsUtf8: config.boolean('smtputf8_enable'),
     hasHelpfulWarnings: config.boolean('helpful_warnings'),
+    mime: {
+      nestingLimit: config.integer('mime_nesting_limit'),
+      boundaryLimit: config.integer('mime_boundary_length_limit'),
+      headerLimit: config.integer('header_size_limit'),
+    },
     tls: tlsLevel(config, name),
+    notesStartTls: config.boolean(`${name}_tls_note_starttls_offer`),
   }
 }

@@ -1,8 +1,7 @@
 import t from 'tap'
 import { MainConfig } from '@posthorn/config/main-config'
-import { captureLog } from '@posthorn/log/capture-log'
 import { ScriptedPeer } from '@posthorn/testing/scripted-peer'
-import { openClientTables, warnAboutUnsupported } from './client-tables.ts'
+import { openClientTables } from './client-tables.ts'
 import { TestWorld, type Outcome } from './test/test-world.ts'
 
 async function deliver(
@@ -66,12 +65,4 @@ t.test('replies are filtered, destinations are cached', async (t) => {
   t.match(filtered.log.at(-1), /status=sent \(250 2\.0\.0 as you say\)/)
   const cached = await deliver(t, () => ({ smtp_connection_cache_destinations: '127.0.0.1' }))
   t.notOk(cached.peer.commands.includes('QUIT'))
-})
-
-t.test('what has no effect is said', (t) => {
-  const captured = captureLog()
-  warnAboutUnsupported(MainConfig.of({ smtp_generic_maps: 'static:x@y' }), 'smtp')
-  captured.restore()
-  t.same(captured.lines, ['warning: smtp_generic_maps is not supported yet, and has no effect'])
-  t.end()
 })

@@ -6,11 +6,16 @@
  * Source: Postfix 3.7.
  */
 import type { MainConfig } from '@posthorn/config/main-config'
-import { log } from '@posthorn/log/log'
+import type { LookupResult, LookupTable } from '@posthorn/tables/lookup-table'
 import { MapList } from '@posthorn/tables/map-list'
 import { StringList } from '@posthorn/tables/match-list'
+import { openTable } from '@posthorn/tables/open-table'
 import { TableUnavailableError } from '@posthorn/tables/table-error'
 import type { Protocol } from './client-options.ts'
+import { DnsReplyFilter } from './dns-reply-filter.ts'
+import { GenericMaps } from './generic-maps.ts'
+import { openChecks } from './header-and-body-checks.ts'
+import { ownAddresses } from './start-client.ts'
 import { LocalDataError } from './session.ts'
 import type { ClientTables } from './smtp-client.ts'
 
@@ -19,11 +24,18 @@ type Find = (key: string) => Promise<string | undefined>
 /** @throws {LocalDataError} from the function that it returns, when a table cannot be asked */
 function finder(maps: MapList): Find | undefined {
   if (maps.isEmpty) return undefined
-  return async (key) => {
-    const answer = await maps.find(key)
-    if (answer.kind === 'tryAgain') throw new LocalDataError(`${maps.title}: ${answer.reason}`)
-    return answer.kind === 'found' ? answer.value : undefined
-  }
+  return async (key) => valueOf(await maps.find(key), `${maps.title} map lookup error for ${key}`)
+}
+
+/** smtp_reply_filter: one table, and what it does not know stays as it is. @throws {LocalDataError} as finder() */
+function replyFilter(table: LookupTable): Find {
+  return async (line) =>
+    valueOf(await table.find(line), `table ${table.name} lookup error for ${line}`)
+}
+
+function valueOf(answer: LookupResult, trouble: string): string | undefined {
+  if (answer.kind === 'tryAgain') throw new LocalDataError(trouble)
+  return answer.kind === 'found' ? answer.value : undefined
 }
 
 function destinationTest(list: StringList): ClientTables['isCachedDestination'] {
@@ -58,42 +70,32 @@ export function openClientTables(config: MainConfig, protocol: Protocol): Opened
   const pixMaps = open(`${protocol}_pix_workaround_maps`)
   const policyMaps = open(`${protocol}_tls_policy_maps`)
   const passwordMaps = open(`${protocol}_sasl_password_maps`)
-  const replyFilter = open(`${protocol}_reply_filter`)
+  const filterText = config.text(`${protocol}_reply_filter`)
+  const filterTable = filterText === '' ? undefined : openTable(filterText, context)
   const destinations = `${protocol}_connection_cache_destinations` as const
   const usesPasswords = config.boolean(`${protocol}_sasl_auth_enable`)
-  const findReply = finder(replyFilter)
-  const lists = [keywordMaps, pixMaps, policyMaps, passwordMaps, replyFilter]
+  const generic = GenericMaps.open(config, protocol, async () => ownAddresses(config))
+  const checks = openChecks(config, protocol)
+  const dnsFilter = DnsReplyFilter.open(config, protocol)
+  const lists = [keywordMaps, pixMaps, policyMaps, passwordMaps]
   return {
     tables: {
       findDiscardedKeywords: finder(keywordMaps),
       findPixWorkarounds: finder(pixMaps),
       findTlsPolicy: finder(policyMaps),
       findPassword: usesPasswords ? finder(passwordMaps) : undefined,
-      filterReply:
-        findReply === undefined ? undefined : async (line) => (await findReply(line)) ?? line,
+      generic,
+      dnsFilter,
+      checks: checks?.lookups,
+      filterReply: filterTable === undefined ? undefined : replyFilter(filterTable),
       isCachedDestination: destinationTest(
         StringList.open(destinations, config.text(destinations), context),
       ),
     },
     outdated: () => {
-      const stale = lists.flatMap((list) => list.tables).find((table) => table.isStale === true)
+      const opened = [...lists, generic, checks, dnsFilter].flatMap((list) => list?.tables ?? [])
+      const stale = [...opened, filterTable].find((table) => table?.isStale === true)
       return stale === undefined ? undefined : `table ${stale.name} has changed -- restarting`
     },
-  }
-}
-
-/** Says which parameters are set and have no effect in this program, instead of keeping quiet about it. */
-export function warnAboutUnsupported(config: MainConfig, protocol: Protocol): void {
-  const names = [
-    `${protocol}_generic_maps`,
-    `${protocol}_header_checks`,
-    `${protocol}_mime_header_checks`,
-    `${protocol}_nested_header_checks`,
-    `${protocol}_body_checks`,
-    `${protocol}_dns_reply_filter`,
-    'best_mx_transport',
-  ] as const
-  for (const name of names) {
-    if (config.text(name) !== '') log.warning(`${name} is not supported yet, and has no effect`)
   }
 }

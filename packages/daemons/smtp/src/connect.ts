@@ -13,6 +13,9 @@ import type { ClientOptions } from './client-options.ts'
 import { localFailure, type Failure } from './failure.ts'
 import { describeEndpoint, isIpv6, type ServerHost } from './server-host.ts'
 
+/** unix(7): with its NUL it must fit into 108 octets. */
+const MAX_PATH_OCTETS = 107
+
 export type Connection =
   { kind: 'connected'; stream: ByteStream } | { kind: 'failed'; failure: Failure }
 
@@ -58,7 +61,9 @@ export async function connectHost(
     if (error instanceof SystemError && error.syscall === 'bind' && bind !== undefined) {
       log.warning(`smtp_connect_addr: bind ${bind}: ${error.reason}`)
       if (options.enforcesBind && configured !== undefined) {
-        return { kind: 'failed', failure: localFailure('4.4.0', 'server configuration error') }
+        const failure = localFailure('4.4.0', 'server configuration error')
+        log.info(failure.reason)
+        return { kind: 'failed', failure }
       }
       return connectHost(host, { ...options, bindAddress: '', bindAddress6: '' }, new Set())
     }
@@ -70,6 +75,10 @@ export async function connectHost(
 
 /** LMTP over a Unix socket. */
 export async function connectPath(host: ServerHost, options: ClientOptions): Promise<Connection> {
+  if (host.address.length > MAX_PATH_OCTETS) {
+    log.warning(`unix-domain name too long: ${host.address}`)
+    return { kind: 'failed', failure: localFailure('4.3.5', 'Server configuration error') }
+  }
   try {
     const stream = await connectStream(
       { family: 'unix', path: host.address },
@@ -77,10 +86,6 @@ export async function connectPath(host: ServerHost, options: ClientOptions): Pro
     )
     return { kind: 'connected', stream }
   } catch (error) {
-    if (error instanceof SystemError && error.code === 'ENAMETOOLONG') {
-      log.warning(`unix-domain name too long: ${host.address}`)
-      return { kind: 'failed', failure: localFailure('4.3.5', 'Server configuration error') }
-    }
     return { kind: 'failed', failure: connectFailure(host, error) }
   }
 }

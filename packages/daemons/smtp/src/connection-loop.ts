@@ -264,18 +264,17 @@ export class ConnectionLoop {
     const isReady = await new Greeting(this.#delivery, session, options, tables).run()
     if (isReady) {
       this.#delivery.isFinalServer = isFinalSession
-      await new Transaction(this.#delivery, session, options, this.#client.headers).run()
-    }
+      await new Transaction(this.#delivery, session, this.#client).run()
+    } else await quit(session, options)
     await this.#end(session)
     return isReady
   }
 
   /** False: the connection was dead, and nothing has happened. */
   async #useCached(start: SessionStart): Promise<boolean> {
-    const { options, headers } = this.#client
     const session = this.#createSession(start)
     try {
-      await new Transaction(this.#delivery, session, options, headers).run()
+      await new Transaction(this.#delivery, session, this.#client).run()
     } catch (error) {
       if (!(error instanceof StaleSessionError)) throw error
       session.stream.close()
@@ -289,20 +288,27 @@ export class ConnectionLoop {
 
   #createSession(start: SessionStart): Session {
     const { options, tables } = this.#client
-    const rules = sessionRules(options, this.#delivery.queueId, tables.filterReply)
+    const { notices } = this.#client
+    const { queueId } = this.#delivery
+    const rules = sessionRules(options, queueId, tables.filterReply, notices !== undefined)
     const session = new Session(start, rules)
     this.#delivery.session = session
     return session
   }
 
-  /** Kept or closed. */
+  /** Kept or closed. QUIT was part of the dialogue, unless the time for other deliveries ran out since. */
   async #end(session: Session): Promise<void> {
+    const { notices } = this.#client
     const wasThrottled = session.fate === 'throttled'
-    if (session.isExpired) session.spend()
+    if (notices !== undefined) await notices.tell(session, this.#delivery.job.request.sender)
+    if (session.isExpired) {
+      session.spend()
+      await quit(session, this.#client.options)
+    }
     if (session.fate === 'cacheable' && !session.isBroken) {
       const { sender } = this.#delivery.job.request
       await this.#client.cache.save(session, sender, this.#requestNexthop)
-    } else await quit(session, this.#client.options)
+    } else session.stream.close()
     if (!wasThrottled) this.#requestNexthop = ''
     this.#delivery.endSession()
   }
@@ -343,6 +349,10 @@ export class ConnectionLoop {
     ) {
       log.warning('relayhost configuration problem')
       dsn = '4.3.5'
+    }
+    if (dsn === '5.4.6' && options.bestMxTransport !== '') {
+      await delivery.passRest(options.bestMxTransport, options.ipcTimeoutMs)
+      return
     }
     delivery.isFinalServer = true
     await delivery.failSite({ ...failure, dsn })

@@ -1,15 +1,14 @@
 /**
  * content - sends the text of a message after DATA, up to but without the final dot
  *
- * The text is copied as it is, in chunks of 64 KB, except for servers that do not take 8-bit text: for those it goes
- * through the MIME converter line by line. Nothing is awaited while less than a chunk is unwritten, so a small message
+ * The text is copied as it is, in chunks of 64 KB, except where something is to be changed in it (content-editor.ts). Nothing is awaited while less than a chunk is unwritten, so a small message
  * leaves together with its final dot in one system call.
  * Source: Postfix 3.7.
  */
 import { quoteAddress } from '@posthorn/address/quote-address'
 import type { DeliveryJob } from '@posthorn/delivery/delivery-job'
-import { Downgrade } from '@posthorn/message/downgrade'
 import type { Recipient } from '@posthorn/wire/delivery-request'
+import { editContent, type Edits } from './content-editor.ts'
 import { ContentEncoder } from './content-encoder.ts'
 import type { Session } from './session.ts'
 
@@ -27,7 +26,8 @@ export interface HeaderFlags {
 
 export interface ContentRules {
   lineLengthLimit: number
-  isConverted: boolean
+  /** Absent: the text goes out as it is. */
+  edits: Edits | undefined
   headers: HeaderFlags
   /** For each write. */
   timeoutMs: number
@@ -38,35 +38,25 @@ export interface ContentRules {
 const UNWRITTEN_LIMIT_OCTETS = 64 * 1024
 
 /** `recipients`: one, when headers about the recipient are wanted. */
-function extraHeaders(
+async function extraHeaders(
   job: DeliveryJob,
   recipients: readonly Recipient[],
   flags: HeaderFlags,
-): string {
+  map: (address: string) => Promise<string>,
+): Promise<string> {
   const { sender } = job.request
   const [recipient] = recipients
   let headers = ''
-  if (flags.returnPath) headers += `Return-Path: <${quoteAddress(sender)}>\r\n`
+  if (flags.returnPath) headers += `Return-Path: <${quoteAddress(await map(sender))}>\r\n`
   if (recipient === undefined) return headers
   const { originalRecipient } = recipient
   if (flags.originalTo) {
-    headers += `X-Original-To: ${quoteAddress(originalRecipient || recipient.recipient)}\r\n`
+    headers += `X-Original-To: ${quoteAddress(await map(originalRecipient))}\r\n`
   }
-  if (flags.deliveredTo) headers += `Delivered-To: ${quoteAddress(recipient.recipient)}\r\n`
+  if (flags.deliveredTo) {
+    headers += `Delivered-To: ${quoteAddress(await map(recipient.recipient))}\r\n`
+  }
   return headers
-}
-
-async function* convert(chunks: AsyncIterable<string>): AsyncGenerator<string> {
-  const converter = new Downgrade()
-  let rest = ''
-  for await (const chunk of chunks) {
-    const lines = (rest + chunk).split('\r\n')
-    rest = lines.pop() ?? ''
-    const converted = lines.flatMap((line) => converter.line(line))
-    if (converted.length > 0) yield `${converted.join('\r\n')}\r\n`
-  }
-  const last = [...(rest === '' ? [] : converter.line(rest)), ...converter.finish()]
-  if (last.length > 0) yield `${last.join('\r\n')}\r\n`
 }
 
 /**
@@ -85,8 +75,13 @@ export async function sendContent(
   const encoder = new ContentEncoder(rules.lineLengthLimit)
   const text = job.file.content(job.request.dataOffset, '\r\n')
   session.begin('sending message body', rules.timeoutMs)
-  stream.write(encoder.push(extraHeaders(job, recipients, rules.headers)))
-  for await (const chunk of rules.isConverted ? convert(text) : text) {
+  const { headers, edits } = rules
+  if (headers.returnPath || headers.originalTo || headers.deliveredTo) {
+    const map = async (address: string): Promise<string> =>
+      (await edits?.generic?.map(address)) ?? address
+    stream.write(encoder.push(await extraHeaders(job, recipients, headers, map)))
+  }
+  for await (const chunk of rules.edits === undefined ? text : editContent(text, rules.edits)) {
     const octets = encoder.push(chunk)
     if (stream.deadlineMs > 0 && rules.minDataRate > 0) {
       stream.deadlineMs += (octets.length / rules.minDataRate) * 1000

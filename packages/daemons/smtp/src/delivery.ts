@@ -12,6 +12,8 @@
 import { log } from '@posthorn/log/log'
 import type { DeliveryJob } from '@posthorn/delivery/delivery-job'
 import { toDsnFields, type DeliveryStatus } from '@posthorn/delivery/delivery-status'
+import { passOn } from '@posthorn/delivery/pass-on'
+import { errorReason } from '@posthorn/native/system-error'
 import { NOTIFY_FLAGS } from '@posthorn/wire/attr-groups'
 import type { HopStatus, Recipient } from '@posthorn/wire/delivery-request'
 import { isHard, type Failure } from './failure.ts'
@@ -94,6 +96,19 @@ export class Delivery {
     const deferredAny = await this.#failUnmarked(failure)
     if (deferredAny && !this.hasCompletedSession) this.hopStatus ??= toDsnFields(failure, '')
     if (this.session !== undefined) this.session.fate = 'throttled'
+  }
+
+  /** The recipients that are left are another agent's business: what it cannot do stays for later. */
+  async passRest(transport: string, timeoutMs: number): Promise<void> {
+    for (const recipient of this.#left) {
+      try {
+        const isDone = await passOn(this.job, recipient, transport, timeoutMs)
+        if (isDone) this.job.completed(recipient)
+      } catch (error) {
+        log.warning(`${this.queueId}: cannot pass mail to ${transport}: ${errorReason(error)}`)
+      }
+    }
+    this.#left = []
   }
 
   /** Those that were kept are next. The next session starts with times of its own. */

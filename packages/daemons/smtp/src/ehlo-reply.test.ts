@@ -1,7 +1,7 @@
 import t from 'tap'
 import { parseDiscardedKeywords, parseEhloReply } from './ehlo-reply.ts'
 import { FEATURES } from './features.ts'
-import { encodeUnitext, encodeXtext } from './xtext.ts'
+import { encodeUtf8Xtext, encodeXtext } from './xtext.ts'
 
 t.test('parseEhloReply() reads keywords in any case', (t) => {
   const text =
@@ -35,10 +35,10 @@ t.test('parseDiscardedKeywords() knows the order of the log line', (t) => {
   t.end()
 })
 
-t.test('encodeXtext() and encodeUnitext() quote specials', (t) => {
+t.test('encodeXtext() and encodeUtf8Xtext() quote specials', (t) => {
   t.equal(encodeXtext('a+b=c d\xe9'), 'a+2Bb=c+20d+E9')
   t.equal(encodeXtext('a=b', '='), 'a+3Db')
-  t.equal(encodeUnitext('\xc3\xbc+\\='), '\xc3\xbc\\x{2B}\\x{5C}\\x{3D}')
-  t.equal(encodeUnitext('\xe9'), undefined)
+  t.equal(encodeUtf8Xtext('\xc3\xbc+\\='), '\\x{FC}\\x{2B}\\x{5C}\\x{3D}')
+  t.equal(encodeUtf8Xtext('\xe9'), undefined)
   t.end()
 })

@@ -53,7 +53,7 @@ export function parseEhloReply(text: string, discarded: ReadonlySet<string>): Eh
     reply.features |= KEYWORDS.get(keyword) ?? 0
     const argument = words[1] ?? ''
     if (keyword === 'SIZE' && argument !== '') {
-      if (/^\d{1,15}$/.test(argument)) reply.sizeLimit = Number(argument)
+      if (/^\d+$/.test(argument)) reply.sizeLimit = Number(argument)
       else reply.badSize = argument
     }
     if (keyword === 'XFORWARD') {

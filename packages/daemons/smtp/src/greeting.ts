@@ -11,7 +11,7 @@ import { parseDiscardedKeywords, parseEhloReply } from './ehlo-reply.ts'
 import { isSuspect, localFailure, serverFailure } from './failure.ts'
 import { FEATURES } from './features.ts'
 import type { Reply } from './reply-parser.ts'
-import type { Session } from './session.ts'
+import { LocalDataError, type Session } from './session.ts'
 
 /** Lookups by server address; undefined: the table does not know it, or there is none. */
 export interface ServerTables {
@@ -76,7 +76,7 @@ export class Greeting {
 
   async #enablePixWorkarounds(): Promise<void> {
     const session = this.#session
-    const found = await this.#tables.findPixWorkarounds?.(session.host.address)
+    const found = await this.#findPixWorkarounds()
     const words =
       found === undefined ? this.#options.pixWorkarounds : new Set(found.split(/[\s,]+/))
     const { arrivalMs } = this.#delivery.job.request.stats
@@ -95,6 +95,16 @@ export class Greeting {
       `${this.#delivery.queueId}: enabling PIX workarounds: ${enabled.join(' ')} ` +
         `for ${session.endpointText}`,
     )
+  }
+
+  /** A table that cannot be asked does not matter: the server is one of a rare kind anyway. */
+  async #findPixWorkarounds(): Promise<string | undefined> {
+    try {
+      return await this.#tables.findPixWorkarounds?.(this.#session.host.address)
+    } catch (error) {
+      if (error instanceof LocalDataError) return undefined
+      throw error
+    }
   }
 
   async #sayHello(): Promise<boolean> {
@@ -144,6 +154,9 @@ export class Greeting {
       log.info(`host ${session.hostText} offers SMTPUTF8 support, but not 8BITMIME`)
       session.features |= FEATURES.eightBitMime
     }
+    if (session.has(FEATURES.startTls) && this.#options.notesStartTls) {
+      log.info(`Host offered STARTTLS: [${session.host.name}]`)
+    }
     const isOwnName = ehlo.serverName.toLowerCase() === this.#options.myHostname.toLowerCase()
     if (this.#options.protocol === 'lmtp' || !isOwnName) return true
     log.warning(
@@ -170,7 +183,7 @@ export class Greeting {
   /** `isSkipped`: another server may be kinder than one that says 5xx before it knows what we want. */
   async #refuse(reply: Reply, isSkipped = false): Promise<void> {
     const session = this.#session
-    if (isSuspect(reply)) session.spend()
+    if (isSuspect(reply)) session.distrust()
     const before = `host ${session.hostText} refused to talk to me: `
     const failure = serverFailure(session.host.name, reply, before)
     const dsn = isSkipped ? `4${failure.dsn.slice(1)}` : failure.dsn

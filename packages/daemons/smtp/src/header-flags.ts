@@ -52,12 +52,13 @@ function wasDeliveredTo(job: DeliveryJob, address: string): boolean {
   }
 }
 
-/** Why the flags forbid this delivery; undefined: they do not. */
-export function findFlagTrouble(
+/** Why the flags forbid this delivery; undefined: they do not. `map`: to the address that is in the header. */
+export async function findFlagTrouble(
   job: DeliveryJob,
   flags: HeaderFlags,
   serviceName: string,
-): Failure | undefined {
+  map: ((address: string) => Promise<string>) | undefined,
+): Promise<Failure | undefined> {
   if (!flags.deliveredTo && !flags.originalTo) return undefined
   const [recipient, ...others] = job.recipients
   if (others.length > 0) {
@@ -66,6 +67,7 @@ export function findFlagTrouble(
     return localFailure('4.3.5', 'mail system configuration error')
   }
   if (!flags.deliveredTo || recipient === undefined) return undefined
-  if (!wasDeliveredTo(job, recipient.recipient)) return undefined
+  const address = (await map?.(recipient.recipient)) ?? recipient.recipient
+  if (!wasDeliveredTo(job, address)) return undefined
   return localFailure('5.4.6', `mail forwarding loop for ${recipient.recipient}`)
 }

@@ -10,7 +10,7 @@ import { NOTIFY_FLAGS, RETURN_FLAGS, SMTPUTF8_FLAGS } from '@posthorn/wire/attr-
 import type { DeliveryRequest, Recipient } from '@posthorn/wire/delivery-request'
 import { FEATURES } from './features.ts'
 import type { Session } from './session.ts'
-import { encodeUnitext, encodeXtext } from './xtext.ts'
+import { encodeUtf8Xtext, encodeXtext } from './xtext.ts'
 
 export interface AddressRules {
   /** smtp_quote_rfc821_envelope */
@@ -23,14 +23,15 @@ function path(address: string, rules: AddressRules): string {
   return `<${rules.quotesEnvelope ? quoteAddress(address) : address}>`
 }
 
-/** `isConverted`: the content will be made 7-bit, so that its size is not known. */
+/** `sender`: as the world knows it. `isConverted`: the content will be made 7-bit, so that its size is not known. */
 export function mailCommand(
+  sender: string,
   request: DeliveryRequest,
   session: Session,
   rules: AddressRules,
   isConverted: boolean,
 ): string {
-  let command = `MAIL FROM:${path(request.sender, rules)}`
+  let command = `MAIL FROM:${path(sender, rules)}`
   if (session.has(FEATURES.size) && !isConverted) command += ` SIZE=${request.sizeBytes}`
   if (session.has(FEATURES.eightBitMime)) {
     if (request.encoding === '8bit') command += ' BODY=8BITMIME'
@@ -59,7 +60,7 @@ function originalRecipient(request: DeliveryRequest, recipient: Recipient): stri
     const type = given.slice(0, semicolon)
     const address = given.slice(semicolon + 1)
     if (type.toLowerCase() !== 'utf-8') return `${type};${encodeXtext(address, '=')}`
-    const encoded = encodeUnitext(address)
+    const encoded = encodeUtf8Xtext(address)
     return encoded === undefined ? undefined : `${type};${encoded}`
   }
   if (recipient.originalRecipient === '') return undefined
@@ -67,17 +68,19 @@ function originalRecipient(request: DeliveryRequest, recipient: Recipient): stri
   if ((request.smtpUtf8 & SMTPUTF8_FLAGS.requested) === 0 || !/[\x80-\xff]/.test(address)) {
     return `rfc822;${encodeXtext(address, '=')}`
   }
-  const encoded = encodeUnitext(address)
+  const encoded = encodeUtf8Xtext(address)
   return encoded === undefined ? undefined : `utf-8;${encoded}`
 }
 
+/** `address`: the recipient as the world knows it. */
 export function rcptCommand(
+  address: string,
   request: DeliveryRequest,
   recipient: Recipient,
   session: Session,
   rules: AddressRules,
 ): string {
-  let command = `RCPT TO:${path(recipient.recipient, rules)}`
+  let command = `RCPT TO:${path(address, rules)}`
   if (!session.has(FEATURES.dsn)) return command
   const original = originalRecipient(request, recipient)
   if (original !== undefined) command += ` ORCPT=${original}`

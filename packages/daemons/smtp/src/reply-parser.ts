@@ -6,7 +6,7 @@
  *
  * Lenient as Postfix is: CRs before LF and bare LF are taken, a line that is no reply is kept as text and marks the
  * reply as garbage. The code and the enhanced status code are those of the last line.
- * Limits: lineLimit octets of a line and of all lines together are kept; the rest is read, dropped and warned about, up
+ * Limits: lineLimit octets of a line are kept, and lines until there are so many octets; the rest is read, dropped and warned about, up
  * to 1 MB: a server that talks on is one that we have lost.
  * Sources: RFC 5321 4.2, RFC 2034; Postfix 3.7.
  */
@@ -32,7 +32,7 @@ export interface ReplyRules {
   /** smtputf8_enable: UTF-8 in replies stays. */
   allowsUtf8: boolean
   /** smtp_reply_filter: replaces a line before it is looked at. */
-  filter?: ((line: string) => Promise<string>) | undefined
+  filter?: ((line: string) => Promise<string | undefined>) | undefined
   /** Told of the first line that is no reply: there may be a million of them. */
   garbage: (line: string) => void
 }
@@ -82,8 +82,8 @@ export async function readReply(stream: ByteStream, rules: ReplyRules): Promise<
   const budget = { octets: REPLY_OCTETS_LIMIT }
   for (;;) {
     let line = await readLine(stream, rules, budget)
-    if (rules.filter !== undefined) line = await rules.filter(line)
-    if (text.length + line.length > rules.lineLimit && text !== '') {
+    if (rules.filter !== undefined) line = await filtered(line, rules.filter, rules.peer)
+    if (text.length >= rules.lineLimit) {
       if (!isFull) {
         const first = line.slice(0, FIRST_OCTETS)
         log.warning(`${rules.peer}: multi-line response longer than ${rules.lineLimit} ${first}...`)
@@ -97,6 +97,17 @@ export async function readReply(stream: ByteStream, rules: ReplyRules): Promise<
       isGarbage = true
     } else if (separator !== '-') return { code: Number(code), dsn: dsnOf(line), text, isGarbage }
   }
+}
+
+async function filtered(
+  line: string,
+  filter: (line: string) => Promise<string | undefined>,
+  peer: string,
+): Promise<string> {
+  const replaced = await filter(line)
+  if (replaced === undefined) return line
+  log.info(`${peer}: replacing server reply "${line}" with "${replaced}"`)
+  return replaced
 }
 
 /** RFC 2034 4: the enhanced code must agree with the class of the reply code. */

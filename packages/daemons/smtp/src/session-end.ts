@@ -2,12 +2,13 @@
  * session-end - how sessions are set up and taken leave of
  */
 import type { ClientOptions } from './client-options.ts'
-import { Session, type SessionRules, type SessionStart } from './session.ts'
+import { LocalDataError, Session, type SessionRules, type SessionStart } from './session.ts'
 
 export function sessionRules(
   options: ClientOptions,
   queueId: string,
   replyFilter: SessionRules['replyFilter'],
+  keepsTranscript = false,
 ): SessionRules {
   return {
     queueId,
@@ -18,6 +19,7 @@ export function sessionRules(
     hasHelpfulWarnings: options.hasHelpfulWarnings,
     hasRequestDeadline: options.hasRequestDeadline,
     replyFilter,
+    keepsTranscript,
   }
 }
 
@@ -28,7 +30,9 @@ export async function quit(session: Session, options: ClientOptions): Promise<vo
     session.begin('sending QUIT', options.timeouts.quitMs)
     session.send('QUIT')
     const said = options.skipsQuitReply ? stream.flush() : session.readReply()
-    await said.catch(() => undefined)
+    await said.catch((error: unknown) => {
+      if (error instanceof LocalDataError) session.failureOf(error) // for its line in the log
+    })
   }
   stream.close()
 }

@@ -19,6 +19,9 @@ export type SessionFate = 'cacheable' | 'spent' | 'throttled'
 /** Where the connection came from: our own idle connections are watched, those of scache(8) are probed. */
 export type SessionOrigin = 'new' | 'ownCache' | 'sharedCache'
 
+/** In words of notify_classes. */
+export type SessionTrouble = 'protocol' | 'data'
+
 export interface SessionStart {
   stream: ByteStream
   host: ServerHost
@@ -41,7 +44,9 @@ export interface SessionRules {
   reuseCountLimit: number
   hasHelpfulWarnings: boolean
   hasRequestDeadline: boolean
-  replyFilter: ((line: string) => Promise<string>) | undefined
+  /** What is said is remembered, for a notice to the postmaster. */
+  keepsTranscript: boolean
+  replyFilter: ((line: string) => Promise<string | undefined>) | undefined
 }
 
 export class Session {
@@ -63,6 +68,10 @@ export class Session {
   isBroken = false
   /** The server answered something in this delivery: an idle connection has proved alive. */
   hasAnswered = false
+  /** Lines as in a notice to the postmaster; undefined: nobody wants one. */
+  readonly transcript: string[] | undefined
+  /** What was wrong, in words of notify_classes. */
+  readonly troubles = new Set<SessionTrouble>()
   /** Of the last reply. */
   lastIoMs = Date.now()
   readonly #rules: SessionRules
@@ -78,6 +87,7 @@ export class Session {
     this.features = start.features
     this.fate = start.fate
     this.#rules = rules
+    this.transcript = rules.keepsTranscript ? [] : undefined
   }
 
   /** `H[A]` */
@@ -109,6 +119,12 @@ export class Session {
     if (this.fate === 'cacheable') this.fate = 'spent'
   }
 
+  /** The server does not speak SMTP: no other delivery, and the postmaster may want to know. */
+  distrust(): void {
+    this.spend()
+    this.troubles.add('protocol')
+  }
+
   /** What comes next takes at most `timeoutMs`; `stage` names it. */
   begin(stage: string, timeoutMs: number): void {
     this.stage = stage
@@ -121,7 +137,9 @@ export class Session {
    * of somebody else's choice, so it becomes a blank.
    */
   send(command: string): void {
-    this.stream.write(`${command.replace(/[\r\n\0]/g, ' ')}\r\n`)
+    const line = command.replace(/[\r\n\0]/g, ' ')
+    this.transcript?.push(`Out: ${line}`)
+    this.stream.write(`${line}\r\n`)
   }
 
   /** @throws {EndOfStreamError | StreamTimeoutError | SystemError} see failureOf() */
@@ -143,20 +161,29 @@ export class Session {
         )
       },
     })
-    if (reply.isGarbage) this.spend()
+    if (this.transcript !== undefined) {
+      for (const line of reply.text.split('\n')) this.transcript.push(`In:  ${line}`)
+    }
+    if (reply.isGarbage) this.distrust()
     this.hasAnswered = true
     this.lastIoMs = Date.now()
     return reply
   }
 
   /**
-   * The failure that an exception of the dialogue means. The connection is not used any more.
+   * The failure that an exception of the dialogue means. The connection serves no other delivery; it can still be said
+   * QUIT to when the fault is ours.
    *
    * @throws the error itself when it has nothing to do with the peer
    */
   failureOf(error: unknown): Failure {
-    this.isBroken = true
     this.spend()
+    if (error instanceof LocalDataError) {
+      log.warning(`${this.#rules.queueId}: ${error.message}`)
+      this.troubles.add('data')
+      return localFailure('4.3.0', `local data error while talking to ${this.hostText}`)
+    }
+    this.isBroken = true
     if (error instanceof StreamTimeoutError) {
       return localFailure(
         '4.4.2',
@@ -166,14 +193,11 @@ export class Session {
     if (error instanceof EndOfStreamError || error instanceof SystemError) {
       return localFailure('4.4.2', `lost connection with ${this.hostText} while ${this.stage}`)
     }
-    if (error instanceof LocalDataError) {
-      return localFailure('4.3.0', `local data error while talking to ${this.hostText}`)
-    }
     throw error
   }
 }
 
-/** A lookup table that the dialogue needs could not be asked; it has been warned about. */
+/** A lookup table that the dialogue needs could not be asked. The message is for the log. */
 export class LocalDataError extends Error {
   readonly code = 'POSTHORN_LOCAL_DATA'
 }

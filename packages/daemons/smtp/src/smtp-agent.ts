@@ -17,9 +17,13 @@ export class SmtpAgent implements DeliveryAgent {
 
   /** @throws {NexthopError} the destination cannot be one: the queue manager keeps the mail */
   async deliver(job: DeliveryJob): Promise<HopStatus | undefined> {
-    const { headers, options } = this.#client
+    const { headers, options, tables } = this.#client
     const relay = options.labels.service
-    const trouble = findFlagTrouble(job, headers, relay)
+    const { generic } = tables
+    const trouble =
+      headers.deliveredTo || headers.originalTo
+        ? await findFlagTrouble(job, headers, relay, generic && (async (one) => generic.map(one)))
+        : undefined
     if (trouble !== undefined) {
       for (const recipient of job.recipients) await job.failed(recipient, { ...trouble, relay })
       return undefined

@@ -9,7 +9,7 @@ import { serveDeliveries } from '@posthorn/delivery/delivery-agent'
 import { createDeliveryContext, type DeliveryContext } from '@posthorn/delivery/delivery-context'
 import { fatal } from '@posthorn/log/log'
 import type { Protocol } from './client-options.ts'
-import { openClientTables, warnAboutUnsupported, type OpenedTables } from './client-tables.ts'
+import { openClientTables, type OpenedTables } from './client-tables.ts'
 import { NexthopError } from './nexthop.ts'
 import { SmtpAgent } from './smtp-agent.ts'
 import { startClient } from './start-client.ts'
@@ -30,7 +30,6 @@ export function defineSmtp(
     async start({ config, serviceName, args, concurrency, exitWhenIdle }) {
       const { tables, outdated } = opened ?? openTables(config, protocol)
       const context = deliveries ?? createDeliveryContext(config)
-      warnAboutUnsupported(config, protocol)
       const start = { config, protocol, serviceName, args, concurrency, tables } as const
       const client = await startClient(start)
       const agent = new SmtpAgent(client)

@@ -2,14 +2,17 @@
  * start-client - puts the SMTP or LMTP client together from its parameters
  */
 import type { MainConfig } from '@posthorn/config/main-config'
+import { log } from '@posthorn/log/log'
 import { lookupNative } from '@posthorn/dns/native-lookup'
 import { Resolver } from '@posthorn/dns/resolver'
 import { ScacheClient } from '@posthorn/wire/scache-protocol'
 import { AddressLookup } from './address-lookup.ts'
+import type { HeaderFlags } from './content.ts'
 import { readClientOptions, type Protocol } from './client-options.ts'
 import { parseHeaderFlags } from './header-flags.ts'
 import { IdleSessions } from './idle-sessions.ts'
-import { findOwnAddresses } from '@posthorn/address/own-addresses'
+import { findOwnAddresses, type OwnAddresses } from '@posthorn/address/own-addresses'
+import { PostmasterNotices } from './postmaster-notice.ts'
 import { SessionCache } from './session-cache.ts'
 import { probe } from './session-end.ts'
 import type { ClientTables, SmtpClient } from './smtp-client.ts'
@@ -25,6 +28,26 @@ export interface ClientStart {
   /** Deliveries at once. With one at a time connections are kept in scache(8) only, as Postfix does. */
   concurrency: number
   tables: ClientTables
+}
+
+export async function ownAddresses(config: MainConfig): Promise<OwnAddresses> {
+  return findOwnAddresses(
+    config.list('inet_interfaces'),
+    config.list('proxy_interfaces'),
+    async (name) => {
+      const found = await lookupNative(name)
+      return found.kind === 'found' ? found.addresses : []
+    },
+  )
+}
+
+function headerFlags({ args, config, protocol }: ClientStart): HeaderFlags {
+  const flags = parseHeaderFlags(args)
+  if (protocol === 'lmtp' && config.boolean('lmtp_assume_final')) {
+    log.warning('lmtp_assume_final is obsolete; instead, specify "flags=X" in master.cf')
+    flags.isFinal = true
+  }
+  return flags
 }
 
 /** @throws {ConfigError | RangeError | ArgumentError} the configuration cannot be used */
@@ -47,19 +70,14 @@ export async function startClient(start: ClientStart): Promise<SmtpClient> {
   return {
     options,
     tables,
-    headers: parseHeaderFlags(start.args),
+    notices: PostmasterNotices.fromConfig(config, protocol),
+    headers: headerFlags(start),
     lookup: new AddressLookup(
       Resolver.fromConfig({ nameservers: config.text('dns_nameservers') }),
       options,
+      tables.dnsFilter,
     ),
-    own: await findOwnAddresses(
-      config.list('inet_interfaces'),
-      config.list('proxy_interfaces'),
-      async (name) => {
-        const found = await lookupNative(name)
-        return found.kind === 'found' ? found.addresses : []
-      },
-    ),
+    own: await ownAddresses(config),
     cache: new SessionCache({
       labels: options.labels,
       ttlSeconds: options.cacheTtlSeconds,

@@ -9,19 +9,23 @@
  * Sources: RFC 5321 3.3, RFC 2920, RFC 2033 4.2 (LMTP); Postfix 3.7.
  */
 import { setTimeout as pause } from 'node:timers/promises'
+import type { DeliveryStatus } from '@posthorn/delivery/delivery-status'
 import { log } from '@posthorn/log/log'
 import { QueueFileCorruptError } from '@posthorn/queue/queue-error'
 import { StreamTimeoutError } from '@posthorn/stream/byte-stream'
 import type { Recipient } from '@posthorn/wire/delivery-request'
 import type { ClientOptions } from './client-options.ts'
 import { sendContent, type HeaderFlags } from './content.ts'
+import type { Edits } from './content-editor.ts'
 import type { Delivery } from './delivery.ts'
 import { isSuspect, localFailure, serverFailure } from './failure.ts'
 import { FEATURES, XFORWARD_FEATURES } from './features.ts'
+import { OutgoingChecks } from './header-and-body-checks.ts'
 import { mailCommand, rcptCommand, xforwardCommands } from './mail-commands.ts'
 import { Pipeline } from './pipeline.ts'
 import type { Reply } from './reply-parser.ts'
-import type { Session } from './session.ts'
+import { LocalDataError, type Session } from './session.ts'
+import type { ClientTables, SmtpClient } from './smtp-client.ts'
 
 /** Our own idle connection turned out dead before the server said anything: nothing has happened yet. */
 export class StaleSessionError extends Error {
@@ -39,16 +43,18 @@ export class Transaction {
   readonly #session: Session
   readonly #options: ClientOptions
   readonly #headers: HeaderFlags
+  readonly #tables: ClientTables
   readonly #pipeline: Pipeline
   readonly #accepted: Recipient[] = []
   #isMailRejected = false
   #dataReply: Reply | undefined
 
-  constructor(delivery: Delivery, session: Session, options: ClientOptions, headers: HeaderFlags) {
+  constructor(delivery: Delivery, session: Session, client: SmtpClient) {
     this.#delivery = delivery
     this.#session = session
-    this.#options = options
-    this.#headers = headers
+    this.#options = client.options
+    this.#headers = client.headers
+    this.#tables = client.tables
     this.#pipeline = new Pipeline(session)
   }
 
@@ -94,7 +100,9 @@ export class Transaction {
     const { timeouts } = this.#options
     await this.#forward()
     this.#delivery.markConnected()
-    const mail = mailCommand(request, this.#session, this.#options, this.isConverted)
+    const { generic } = this.#tables
+    const sender = generic === undefined ? request.sender : await generic.map(request.sender)
+    const mail = mailCommand(sender, request, this.#session, this.#options, this.isConverted)
     await this.#pipeline.makeRoom(mail)
     this.#pipeline.send(mail, {
       stage: 'sending MAIL FROM',
@@ -102,7 +110,9 @@ export class Transaction {
       take: async (reply) => this.#takeMailReply(reply),
     })
     for (const recipient of this.#delivery.recipientsLeft) {
-      const rcpt = rcptCommand(request, recipient, this.#session, this.#options)
+      const address =
+        generic === undefined ? recipient.recipient : await generic.map(recipient.recipient)
+      const rcpt = rcptCommand(address, request, recipient, this.#session, this.#options)
       await this.#pipeline.makeRoom(rcpt)
       if (this.#isMailRejected) return false
       this.#pipeline.send(rcpt, {
@@ -207,7 +217,7 @@ export class Transaction {
     const reply = this.#dataReply
     for (const recipient of this.#accepted) {
       const text = reply?.text.replaceAll('\n', ' ') ?? ''
-      await this.#delivery.sent(recipient, { dsn: '2.0.0', reason: text })
+      await this.#delivery.sent(recipient, { ...this.#serverSaid(text), dsn: '2.0.0' })
     }
     this.#session.isBroken = true
     this.#session.spend()
@@ -220,7 +230,7 @@ export class Transaction {
     try {
       const didBreak = await sendContent(job, this.#accepted, this.#session, {
         lineLengthLimit,
-        isConverted: this.isConverted,
+        edits: this.#edits,
         headers: this.#headers,
         timeoutMs: timeouts.dataTransferMs,
         minDataRate,
@@ -245,7 +255,7 @@ export class Transaction {
 
   /** The server hung up in the middle; perhaps it has said why. */
   async #readPrematureReply(error: unknown): Promise<void> {
-    if (error instanceof StreamTimeoutError) throw error
+    if (error instanceof StreamTimeoutError || error instanceof LocalDataError) throw error
     const reply = await this.#session.readReply()
     this.#session.isBroken = true
     this.#session.spend()
@@ -282,9 +292,20 @@ export class Transaction {
     const isFinal = this.#options.protocol === 'lmtp' && this.#headers.isFinal
     await this.#delivery.sent(
       recipient,
-      { dsn: reply.dsn, reason: text, action: isFinal ? 'delivered' : 'relayed' },
-      this.#session.has(FEATURES.dsn) && !isFinal,
+      { ...this.#serverSaid(text), dsn: reply.dsn, action: isFinal ? 'delivered' : 'relayed' },
+      this.#session.has(FEATURES.dsn),
     )
+  }
+
+  /** For the report of success. */
+  #serverSaid(text: string): Omit<DeliveryStatus, 'dsn'> {
+    return {
+      reason: text,
+      diagnosticType: 'smtp',
+      diagnosticText: text,
+      remoteMtaType: 'dns',
+      remoteMtaName: this.#session.host.name,
+    }
   }
 
   async #reset(): Promise<void> {
@@ -326,9 +347,24 @@ export class Transaction {
   }
 
   #refusal(reply: Reply, command: string): ReturnType<typeof serverFailure> {
-    if (isSuspect(reply)) this.#session.spend()
+    if (isSuspect(reply)) this.#session.distrust()
     const before = `host ${this.#session.hostText} said: `
     return serverFailure(this.#session.host.name, reply, before, ` (in reply to ${command})`)
+  }
+
+  /** What is to be changed in the text. */
+  get #edits(): Edits | undefined {
+    const { generic, checks } = this.#tables
+    const { isConverted } = this
+    if (generic === undefined && checks === undefined && !isConverted) return undefined
+    const { mime, protocol } = this.#options
+    const { queueId } = this.#delivery
+    return {
+      generic,
+      checks: checks && new OutgoingChecks(checks, { queueId, protocol }),
+      isConverted,
+      mime,
+    }
   }
 
   /** 8-bit text for a server that does not take it (RFC 6152 3). */

@@ -12,14 +12,14 @@ export function encodeXtext(octets: string, also = ''): string {
 }
 
 /**
- * utf-8-addr-unitext: UTF-8 stays as it is, specials become `\x{HEX}`. For servers with SMTPUTF8 only.
+ * utf-8-addr-xtext: specials and everything beyond ASCII become `\x{HEX}`, so that any server can pass it on.
  * Undefined: the octets are no UTF-8.
  */
-export function encodeUnitext(octets: string): string | undefined {
+export function encodeUtf8Xtext(octets: string): string | undefined {
   const text = Buffer.from(octets, 'latin1').toString('utf8')
   if (text.includes('\ufffd')) return undefined
-  return octets.replace(
-    /[\x00-\x20\x7f+=\\]/g,
-    (char) => `\\x{${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}}`,
+  return text.replace(
+    /[^\x21-\x7e]|[+=\\]/gu,
+    (char) => `\\x{${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(2, '0')}}`,
   )
 }

@@ -71,9 +71,33 @@ export class DeliveryJob {
     return this.#finishedCount === this.recipients.length
   }
 
+  /** How many recipients were delivered or bounced. */
+  get finishedCount(): number {
+    return this.#finishedCount
+  }
+
   /** A probe of verify(8) or `sendmail -bv`: find out, do not deliver. */
   get isProbe(): boolean {
     return (this.request.flags & (mtaVerify | userVerify)) !== 0
+  }
+
+  /**
+   * A job of the same message for what one of its recipients comes to (aliases). Its recipients are reported as usual,
+   * and not marked in the queue file: the one that they stand for is, by completed() of this job.
+   */
+  expansion(recipients: readonly Recipient[]): DeliveryJob {
+    const unmarked = recipients.map((recipient) => ({ ...recipient, offset: -1 }))
+    return new DeliveryJob(this.#context, this.request, unmarked, this.file)
+  }
+
+  /** For a sender who wants to know of success: what became of the recipient, without a line in the log. */
+  async trace(recipient: Recipient, status: RelayedStatus, action: string): Promise<boolean> {
+    return this.#trace(recipient, status, action)
+  }
+
+  /** All that the recipient comes to was delivered or bounced, and reported. */
+  completed(recipient: Recipient): void {
+    this.#finish(recipient)
   }
 
   /** The next hop took responsibility, or, for a probe, would have. */
@@ -128,7 +152,7 @@ export class DeliveryJob {
       if (!(await this.#append('defer', recipient, soft, 'delayed'))) {
         log.warning(`${queueId}: defer service failure`)
       }
-      this.#log(recipient, status, 'SOFTBOUNCE')
+      this.#log(recipient, soft, 'SOFTBOUNCE')
       return
     }
     const isTraced = (this.request.flags & record) !== 0

@@ -37,15 +37,11 @@ export class StatusFilter {
       log.warning(`${this.#title}: bad status code: ${found.value}`)
       return status
     }
-    const changed = {
+    return {
       ...status,
       dsn,
       reason: reason === undefined || reason === '' ? status.reason : reason,
     }
-    // the server did not say this
-    delete changed.diagnosticType
-    delete changed.diagnosticText
-    return changed
   }
 }
 

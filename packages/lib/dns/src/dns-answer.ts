@@ -13,6 +13,7 @@ export interface RecordData {
   TXT: { text: string }
   SRV: { priority: number; weight: number; port: number; host: string }
   PTR: { host: string }
+  NS: { host: string }
   TLSA: { usage: number; selector: number; matchingType: number; certificate: Buffer }
 }
 
@@ -32,10 +33,11 @@ export interface FoundAnswer<T extends RecordType> {
 
 /**
  * What went wrong: notFound: no such domain; noData: the domain has no such record; nullMx: accepts no mail;
- * tryAgain: no server could say; failed: servers refuse the question; invalid: the records make no sense.
+ * tryAgain: no server could say; failed: servers refuse the question; invalid: the records make no sense;
+ * filtered: there are records, and somebody wants none of them (no resolver says so).
  */
 export interface MissingAnswer {
-  kind: 'notFound' | 'noData' | 'nullMx' | 'tryAgain' | 'failed' | 'invalid'
+  kind: 'notFound' | 'noData' | 'nullMx' | 'tryAgain' | 'failed' | 'invalid' | 'filtered'
   name: string
   reason: string
 }

@@ -21,6 +21,7 @@ import {
   type Packet,
 } from 'dns-packet'
 import type { RecordType } from './dns-answer.ts'
+import { isWholePacket } from './packet-shape.ts'
 import type { NameServer } from './resolv-conf.ts'
 
 /** Fits every path of today without fragments (DNS flag day 2020). */
@@ -57,6 +58,7 @@ function encodeQuestion(question: Question, id: number): Buffer {
 
 /** The reply when it answers this question; undefined for noise and forgeries, which are waited past. */
 function decodeReply(octets: Buffer, question: Question, id: number): DecodedPacket | undefined {
+  if (!isWholePacket(octets)) return undefined
   let reply: DecodedPacket
   try {
     reply = decode(octets)
@@ -70,7 +72,9 @@ function decodeReply(octets: Buffer, question: Question, id: number): DecodedPac
     // a server that cannot read the question may leave it out of its refusal
     (asked === undefined
       ? (reply.answers ?? []).length === 0 && (reply.flags ?? 0) % 16 !== 0
-      : asked.type === question.type && asked.name.toLowerCase() === question.name.toLowerCase())
+      : asked.type === question.type &&
+        asked.class === 'IN' &&
+        asked.name.toLowerCase() === question.name.toLowerCase())
   return matches ? reply : undefined
 }
 

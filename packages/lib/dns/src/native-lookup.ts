@@ -9,10 +9,10 @@ export type NativeAnswer =
   | { kind: 'found'; addresses: readonly string[] }
   | { kind: 'notFound' | 'tryAgain'; reason: string }
 
-/** Both families, in the order of the system (RFC 6724). `reason` is the resolver's own text. */
-export async function lookupNative(host: string): Promise<NativeAnswer> {
+/** Both families unless one is wanted, in the order of the system (RFC 6724). `reason` is the resolver's own text. */
+export async function lookupNative(host: string, family: 0 | 4 | 6 = 0): Promise<NativeAnswer> {
   try {
-    const found = await lookup(host, { all: true, order: 'verbatim' })
+    const found = await lookup(host, { all: true, order: 'verbatim', family })
     return { kind: 'found', addresses: found.map((entry) => entry.address) }
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : ''

@@ -7,6 +7,7 @@
  * malformed host names in resource data.
  */
 import { isValidHostname, isValidIpAddress } from '@posthorn/address/hostname'
+import { log } from '@posthorn/log/log'
 import type { Answer, DecodedPacket } from 'dns-packet'
 import {
   invalidRecords,
@@ -28,7 +29,21 @@ export interface ReadReply<T extends RecordType> {
   aliasCount: number
 }
 
-const RCODE = { noError: 0, formatError: 1, serverFailure: 2, nameError: 3 } as const
+const RCODE = {
+  noError: 0,
+  formatError: 1,
+  serverFailure: 2,
+  nameError: 3,
+  notImplemented: 4,
+  refused: 5,
+} as const
+
+/** Something is wrong with the server, not with the name: another one, or the same one later, may do better. */
+const TEMPORARY: ReadonlySet<number> = new Set([
+  RCODE.serverFailure,
+  RCODE.notImplemented,
+  RCODE.refused,
+])
 
 /** RCODE of the header (RFC 1035 4.1.1). dns-packet names it in a property that its types leave out. */
 export function replyCode(reply: DecodedPacket): number {
@@ -61,6 +76,7 @@ function dataOf(answer: Answer): RecordData[RecordType] | undefined {
       return { priority, weight, port, host: withoutDot(target) }
     }
     case 'PTR':
+    case 'NS':
       return { host: withoutDot(answer.data) }
     case 'TLSA': {
       const { usage, selector, matchingType, certificate } = answer.data
@@ -71,10 +87,14 @@ function dataOf(answer: Answer): RecordData[RecordType] | undefined {
   }
 }
 
-/** A numeric MX host is wrong and common, and accepted; anything else must be a host name. */
-function isUsable(data: RecordData[RecordType]): boolean {
-  if (!('host' in data)) return true
-  return isValidHostname(data.host) || isValidIpAddress(data.host)
+/** A numeric host name is wrong and common, and accepted; anything else must be a host name. Says what is wrong. */
+function isUsableHost(host: string, name: string, type: RecordType | 'CNAME'): boolean {
+  if (isValidHostname(host)) return true
+  const isNumeric = isValidIpAddress(host)
+  const text = host.replace(/[^!-~]/g, (char) => `\\${String(char.charCodeAt(0)).padStart(3, '0')}`)
+  const what = `${isNumeric ? 'numeric' : 'malformed'} domain name`
+  log.warning(`${what} in resource data of ${type} record for ${name}: ${text}`)
+  return isNumeric
 }
 
 function negativeTtl(reply: DecodedPacket): number {
@@ -106,9 +126,10 @@ export function readReply<T extends RecordType>(
     aliasCount += 1
     if (aliasCount > MAX_ALIASES) {
       const reason = `Name server loop for ${name}`
+      log.warning(`dns_lookup: ${reason}`)
       return { answer: { kind: 'notFound', name: owner, reason }, ttlSeconds: 0, aliasCount }
     }
-    if (!isValidHostname(alias.data)) {
+    if (!isUsableHost(alias.data, owner, 'CNAME')) {
       return { answer: invalidRecords(owner, type), ttlSeconds: 0, aliasCount }
     }
     ttlSeconds = Math.min(ttlSeconds, alias.ttl ?? 0)
@@ -116,7 +137,7 @@ export function readReply<T extends RecordType>(
   }
   const negative = { ttlSeconds: Math.min(ttlSeconds, negativeTtl(reply)), aliasCount }
   if (code === RCODE.nameError) return { answer: missing('notFound', owner, type), ...negative }
-  if (code === RCODE.serverFailure) {
+  if (TEMPORARY.has(code)) {
     return { answer: missing('tryAgain', owner, type), ttlSeconds: 0, aliasCount }
   }
   if (code !== RCODE.noError) {
@@ -136,7 +157,7 @@ export function readReply<T extends RecordType>(
       const reason = `Domain ${name} does not accept mail (nullMX)`
       return { answer: { kind: 'nullMx', name: owner, reason }, ttlSeconds, aliasCount }
     }
-    if (isUsable(data)) {
+    if (!('host' in data) || isUsableHost(data.host, name, type)) {
       records.push({ name: answer.name, ttlSeconds: ttl, ...data } as unknown as DnsRecord<T>)
     } else isAnyUnusable = true
   }

@@ -14,12 +14,17 @@ export async function deliverToMailbox(
   job: MailboxJob,
   content: AsyncIterable<string>,
 ): Promise<MailboxResult> {
+  const warnings: string[] = []
   try {
     if (isMaildir(job.path)) await deliverToMaildir(job, content)
-    else await deliverToMbox(job, content)
-    return { kind: 'delivered' }
+    else {
+      await deliverToMbox(job, content, (text) => {
+        warnings.push(text)
+      })
+    }
+    return { kind: 'delivered', warnings }
   } catch (error) {
-    if (error instanceof MailboxFault) return failedResult(job, error)
+    if (error instanceof MailboxFault) return failedResult(job, error, warnings)
     throw error
   }
 }

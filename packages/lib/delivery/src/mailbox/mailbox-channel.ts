@@ -53,8 +53,9 @@ export async function sendJob(
 
 export async function receiveResult(channel: Channel): Promise<MailboxResult> {
   const { dsn, reason, warnings } = MailboxResultList.parse(await channel.receiveReply())
-  if (dsn === '') return { kind: 'delivered' }
-  return { kind: 'failed', dsn, reason, warnings: warnings === '' ? [] : warnings.split('\n') }
+  const lines = warnings === '' ? [] : warnings.split('\n')
+  if (dsn === '') return { kind: 'delivered', warnings: lines }
+  return { kind: 'failed', dsn, reason, warnings: lines }
 }
 
 /** The next job of the parent; undefined when it has gone. The text must be read or drained before the result is sent. */
@@ -67,13 +68,8 @@ export async function receiveJob(
 }
 
 export function sendResult(channel: Channel, result: MailboxResult): void {
-  channel.send(
-    MailboxResultList.encode(
-      result.kind === 'delivered'
-        ? { dsn: '', reason: '', warnings: '' }
-        : { dsn: result.dsn, reason: result.reason, warnings: result.warnings.join('\n') },
-    ),
-  )
+  const { dsn, reason } = result.kind === 'delivered' ? { dsn: '', reason: '' } : result
+  channel.send(MailboxResultList.encode({ dsn, reason, warnings: result.warnings.join('\n') }))
 }
 
 async function* receiveContent(channel: Channel): AsyncGenerator<string, void, undefined> {

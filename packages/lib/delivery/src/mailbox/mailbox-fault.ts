@@ -51,12 +51,17 @@ export class MailboxFullError extends Error {
   }
 }
 
-export function failedResult(job: MailboxJob, fault: MailboxFault): MailboxResult {
+/** @param warnings that came before the fault */
+export function failedResult(
+  job: MailboxJob,
+  fault: MailboxFault,
+  warnings: readonly string[] = [],
+): MailboxResult {
   return {
     kind: 'failed',
     dsn: fault.dsn ?? statusOf(job, fault.cause),
     reason: fault.message,
-    warnings: fault.warnings,
+    warnings: [...warnings, ...fault.warnings],
   }
 }
 

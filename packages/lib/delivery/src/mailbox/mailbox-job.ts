@@ -24,6 +24,11 @@ export interface MailboxJob extends MailboxLocking {
   readonly gid: number
   /** strict_mailbox_ownership: 1 or 0. */
   readonly checksOwner: number
+  /**
+   * 1: an alias or .forward file names it, which might be anything: it must not be a program, and if no dotlock can be
+   * made beside it, it does without. 0: a mailbox.
+   */
+  readonly isNamedFile: number
   /** Of the mbox file, or of the file in the maildir; 0 = none. */
   readonly sizeLimitBytes: number
   /** Enhanced status code of failures that speak against the mailbox: 5.2.0 for local(8), 4.2.0 for virtual(8). */
@@ -33,13 +38,13 @@ export interface MailboxJob extends MailboxLocking {
 }
 
 export type MailboxResult =
-  | { readonly kind: 'delivered' }
+  /** `warnings`: for the log. */
+  | { readonly kind: 'delivered'; readonly warnings: readonly string[] }
   /** The class of the status code says whether there is another try. */
   | {
       readonly kind: 'failed'
       readonly dsn: string
       readonly reason: string
-      /** For the log. */
       readonly warnings: readonly string[]
     }
 
@@ -52,6 +57,7 @@ export const MailboxJobList: ListDefinition<MailboxJob> = defineList({
   uid: long('uid'),
   gid: long('gid'),
   checksOwner: int('checks_owner'),
+  isNamedFile: int('is_named_file'),
   sizeLimitBytes: long('size_limit'),
   mailboxFault: text('mailbox_fault'),
   methods: text('locks'),

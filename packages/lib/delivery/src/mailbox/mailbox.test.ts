@@ -35,6 +35,7 @@ function job(path: string, given: Partial<MailboxJob> = {}): MailboxJob {
     uid,
     gid,
     checksOwner: 1,
+    isNamedFile: 0,
     sizeLimitBytes: 0,
     mailboxFault: '5.2.0',
     methods: 'fcntl dotlock',
@@ -107,6 +108,7 @@ function registerTests(): void {
     for (let count = 0; count < 3; count += 1) {
       t.same(await deliverToMailbox(job(path), text('Subject: x\n', '\nFrom me\n')), {
         kind: 'delivered',
+        warnings: [],
       })
     }
     const names = readdirSync(`${path}new`)
@@ -197,7 +199,7 @@ function registerTests(): void {
     )
     t.equal(
       await tell('none/box', { methods: 'fcntl', mailboxFault: '4.2.0' }),
-      '4.2.0 cannot open file: No such file or directory',
+      '4.2.0 cannot create file exclusively: No such file or directory',
     )
     writeFileSync(`${directory}/other`, '', { mode: 0o600 })
     t.equal(
@@ -206,6 +208,29 @@ function registerTests(): void {
     )
     t.equal(await tell('other', { uid: uid + 1, checksOwner: 0 }), 'delivered')
     t.equal(readFileSync(`${directory}/target`, 'latin1'), '')
+  })
+
+  t.test('deliverToMailbox() to a file that an alias names', async (t) => {
+    const directory = temporaryDirectory(t)
+    const named = (name: string): MailboxJob => job(`${directory}/${name}`, { isNamedFile: 1 })
+    writeFileSync(`${directory}/program`, '', { mode: 0o700 })
+    t.match(await deliverToMailbox(named('program'), text('x\n')), {
+      dsn: '5.7.1',
+      reason: 'file is executable',
+    })
+    t.equal(readFileSync(`${directory}/program`, 'latin1'), '')
+    const lock = `unable to create lock file ${directory}/none/box.lock: No such file or directory`
+    t.match(await deliverToMailbox(named('none/box'), text('x\n')), {
+      reason: 'cannot create file exclusively: No such file or directory',
+      warnings: [lock],
+    })
+    writeFileSync(`${directory}/held`, '')
+    writeFileSync(`${directory}/held.lock`, '')
+    t.match(
+      await deliverToMailbox(named('held'), text('x\n')),
+      { kind: 'failed' },
+      'but not a held lock',
+    )
   })
 
   t.test('deliverToMailbox() waits for a dotlock, and removes a stale one', async (t) => {
@@ -217,7 +242,7 @@ function registerTests(): void {
     )
     utimesSync(`${path}.lock`, 1, 1)
     const impatient = job(path, { staleSeconds: 0 })
-    t.same(await deliverToMailbox(impatient, text('x\n')), { kind: 'delivered' })
+    t.same(await deliverToMailbox(impatient, text('x\n')), { kind: 'delivered', warnings: [] })
   })
 
   t.test('deliverToMailbox() respects an fcntl lock of another process', async (t) => {
@@ -269,6 +294,7 @@ function registerTests(): void {
     t.equal(failure(failed), '5.2.0 cannot open file: Is a directory')
     t.same(await pool.deliver(identity, job(`${directory}/m1/`), text('x\n')), {
       kind: 'delivered',
+      warnings: [],
     })
   })
 

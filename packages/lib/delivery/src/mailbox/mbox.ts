@@ -19,6 +19,7 @@ import {
   type Stats,
 } from 'node:fs'
 import { dirname } from 'node:path'
+import { errorCode } from '@posthorn/native/system-error'
 import { MailboxFault } from './mailbox-fault.ts'
 import type { MailboxJob } from './mailbox-job.ts'
 import { dropDotlock, lockFile, oneAtATime, takeDotlock } from './mailbox-lock.ts'
@@ -28,22 +29,39 @@ import { surround, writeMessage } from './write-message.ts'
 const appending =
   constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK | constants.O_NOCTTY
 
-/** @throws {MailboxFault}; errors of `content` as they are */
+/**
+ * @param warn told what is odd and no reason to fail
+ * @throws {MailboxFault}; errors of `content` as they are
+ */
 export async function deliverToMbox(
   job: MailboxJob,
   content: AsyncIterable<string>,
+  warn: (text: string) => void,
 ): Promise<void> {
   await oneAtATime(job.path, async () => {
     const before = lstat(job.path)
     const wantsDotlock =
       job.methods.split(' ').includes('dotlock') && (before === undefined || before.isFile())
-    if (wantsDotlock) await takeDotlock(job.path, job)
+    const hasDotlock = wantsDotlock && (await lockBeside(job, warn))
     try {
       await append(job, content)
     } finally {
-      if (wantsDotlock) dropDotlock(job.path)
+      if (hasDotlock) dropDotlock(job.path)
     }
   })
+}
+
+/** False when there can be none, and need not. */
+async function lockBeside(job: MailboxJob, warn: (text: string) => void): Promise<boolean> {
+  try {
+    await takeDotlock(job.path, job)
+    return true
+  } catch (error) {
+    const isHeld = error instanceof MailboxFault && errorCode(error.cause) === 'EEXIST'
+    if (job.isNamedFile === 0 || isHeld || !(error instanceof MailboxFault)) throw error
+    warn(error.message)
+    return false
+  }
 }
 
 async function append(job: MailboxJob, content: AsyncIterable<string>): Promise<void> {
@@ -74,7 +92,8 @@ function open(job: MailboxJob): number {
         ? openSync(job.path, appending | constants.O_CREAT | constants.O_EXCL, 0o600)
         : openSync(job.path, appending)
   } catch (error) {
-    throw new MailboxFault('cannot open file', { cause: error })
+    const what = existing === undefined ? 'cannot create file exclusively' : 'cannot open file'
+    throw new MailboxFault(what, { cause: error })
   }
   try {
     const stats = fstatSync(fd)
@@ -100,6 +119,9 @@ function check(job: MailboxJob, stats: Stats): void {
   if (stats.nlink > 1) throw new MailboxFault(`file has ${stats.nlink} hard links`)
   if (!stats.isFile()) {
     throw new MailboxFault(`destination ${job.path} is not a regular file`, { dsn: '5.2.0' })
+  }
+  if (job.isNamedFile === 1 && (stats.mode & 0o111) !== 0) {
+    throw new MailboxFault('file is executable', { dsn: '5.7.1' })
   }
   if (job.checksOwner === 1 && stats.uid !== job.uid) {
     throw new MailboxFault(`destination ${job.path} is not owned by recipient`, {
