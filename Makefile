@@ -20,7 +20,7 @@ JOBS ?= 2
 all: build/.stamp
 
 node_modules/.stamp: package.json package-lock.json
-	npm ci --no-fund --no-audit
+	npm ci --no-fund --no-audit --loglevel=error
 	@touch $@
 
 native: $(NATIVE)
@@ -50,7 +50,7 @@ test: all check
 
 # needs root and the real Postfix (Debian: apt-get install postfix)
 interop: all
-	$(NODE) scripts/run-tests.ts --jobs=1 --timeout=600 test/parity test/swap test/end-to-end
+	$(NODE) scripts/run-tests.ts --jobs=1 --timeout=600 test/parity test/swap test/crash test/end-to-end
 
 demo: all
 	$(NODE) scripts/demo.ts
@@ -65,7 +65,7 @@ golden: all
 	POSTHORN_GOLDEN=write $(NODE) node_modules/tap/dist/esm/run.mjs --jobs=$(JOBS) --reporter=terse
 
 install: all
-	$(NODE) scripts/install.ts --destdir='$(DESTDIR)' --prefix='$(PREFIX)'
+	CC='$(CC)' $(NODE) scripts/install.ts --destdir='$(DESTDIR)' --prefix='$(PREFIX)'
 
 clean:
 	rm -rf build run out .tap

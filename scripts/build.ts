@@ -18,6 +18,7 @@ const node = process.execPath
 const links: Record<string, readonly string[]> = {
   'sbin/sendmail': ['sbin/mailq', 'sbin/newaliases'],
   'sbin/postfix': ['sbin/posthorn'],
+  'sbin/postmap': ['sbin/postalias'],
   'libexec/smtp': ['libexec/lmtp'],
 }
 

@@ -6,26 +6,31 @@
  *   PREFIX/lib/posthorn/bin/node     the pinned runtime
  *   PREFIX/lib/posthorn/libexec/*    daemons and the addon (daemon_directory)
  *   PREFIX/lib/posthorn/sbin/*       commands (command_directory)
+ *   PREFIX/lib/posthorn/bundle/*     what the set-gid commands start (packages/lib/native/setgid)
  *   PREFIX/sbin/*                    links to the commands
  *   PREFIX/share/man/man[18]/*       manual pages
  *   /etc/postfix/*                   stock configuration, only where no file stands yet
  *
- * DESTDIR is put in front of every path that is written, and appears in none of the files.
+ * DESTDIR is put in front of every path that is written, and appears in none of the files. The set-gid bit is given when
+ * root installs and the group postdrop exists; otherwise `postfix set-permissions` gives it later.
  */
 import {
   chmod,
+  chown,
   copyFile,
   cp,
   mkdir,
   readdir,
   readFile,
   readlink,
+  rename,
   rm,
   symlink,
   writeFile,
 } from 'node:fs/promises'
 import { existsSync, lstatSync } from 'node:fs'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import yargs from 'yargs'
 import { hideBin } from 'yargs/helpers'
 import { ROOT } from './instance.ts'
@@ -42,6 +47,8 @@ const values = yargs(hideBin(process.argv))
   .parseSync()
 const home = `${values.prefix}/lib/posthorn`
 const node = `${home}/bin/node`
+const SET_GID_GROUP = 'postdrop'
+const SET_GID_COMMANDS = ['postdrop', 'postqueue']
 const at = (path: string): string => `${values.destdir}${path}`
 
 /** Copies one folder of build/, with the first line of each program naming the installed runtime. */
@@ -64,6 +71,28 @@ async function installPrograms(folder: 'sbin' | 'libexec'): Promise<string[]> {
     }
   }
   return names
+}
+
+/**
+ * Scripts cannot be set-gid: these commands become small executables that start Node. Returns whether users may
+ * submit with them already.
+ */
+async function installLaunchers(): Promise<boolean> {
+  await mkdir(at(`${home}/bundle`), { recursive: true })
+  const group = await execa('getent', ['group', SET_GID_GROUP], { reject: false })
+  const gid = Number(group.stdout.split(':')[2])
+  const isPermitted = process.getuid?.() === 0 && Number.isInteger(gid)
+  for (const name of SET_GID_COMMANDS) {
+    const bundle = `${home}/bundle/${name}`
+    const launcher = at(`${home}/sbin/${name}`)
+    await rename(launcher, at(bundle))
+    const compile = join(ROOT, 'packages/lib/native/setgid/compile.sh')
+    await execa(compile, [node, bundle, launcher], { stderr: 'inherit' })
+    if (!isPermitted) continue
+    await chown(launcher, 0, gid)
+    await chmod(launcher, 0o2755) // last: changing the owner clears the bit
+  }
+  return isPermitted
 }
 
 async function installConfiguration(): Promise<void> {
@@ -90,6 +119,7 @@ await cp(process.execPath, at(node))
 await copyFile(join(ROOT, 'build/package.json'), at(`${home}/package.json`))
 await installPrograms('libexec')
 const commands = await installPrograms('sbin')
+const isPermitted = await installLaunchers()
 await mkdir(at(`${values.prefix}/sbin`), { recursive: true })
 for (const name of commands) {
   const link = at(`${values.prefix}/sbin/${name}`)
@@ -104,3 +134,8 @@ await installConfiguration()
 console.log(
   `install: ${commands.length} commands in ${at(`${values.prefix}/sbin`)}, daemons in ${at(`${home}/libexec`)}`,
 )
+if (!isPermitted) {
+  console.log(
+    `install: users can submit mail when root has run: groupadd ${SET_GID_GROUP}; postfix set-permissions`,
+  )
+}

@@ -17,7 +17,7 @@ import { QueueLayout } from '@posthorn/queue/queue-layout'
 import { closeSync, openSync } from 'node:fs'
 import { findQueueFile } from './find-queue-file.ts'
 import { parsePostcatOptions, USAGE, type PostcatOptions } from './postcat-options.ts'
-import { printQueueFile } from './print-queue-file.ts'
+import { PointerError, printQueueFile } from './print-queue-file.ts'
 import { seekableInput } from './seekable-input.ts'
 
 const HELP = `Usage: postcat [-bdehoqrv] [-c config_dir] [-s offset] [file...]
@@ -61,9 +61,16 @@ async function print(fd: number, path: string, options: PostcatOptions): Promise
       }
     }
   } catch (error) {
-    if (!(error instanceof RecordError)) throw error
+    if (!(error instanceof RecordError)) {
+      log.warning(`close ${path}: ${errorReason(error)}`) // a directory, for one
+      return
+    }
     log.warning(`${path}: ${error.message}`)
-    fatal('record read error')
+    fatal(
+      error instanceof PointerError
+        ? 'bad pointer record, or input is not seekable'
+        : 'record read error',
+    )
   } finally {
     closeSync(fd)
   }

@@ -6,11 +6,18 @@
  * The file offset printed is that of the record, or of the hidden pointers and padding before it.
  * Source: Postfix 3.7 postcat(1).
  */
+import { readSync } from 'node:fs'
 import { formatCtime } from '@posthorn/queue/ctime'
 import { parseAttribute } from '@posthorn/queue/named-attribute'
-import { RECORD } from '@posthorn/queue/record'
+import { RecordError } from '@posthorn/queue/queue-error'
+import { RECORD, untilNul } from '@posthorn/queue/record'
 import { RecordFile, type FileRecord } from '@posthorn/queue/record-file'
 import { isEnvelopeType, recordName } from './record-names.ts'
+
+/** With pointers shown, a bad one is an error of its own. */
+export class PointerError extends RecordError {
+  override readonly name = 'PointerError'
+}
 
 export interface PrintOptions {
   readonly showsEnvelope: boolean
@@ -60,6 +67,8 @@ class Printer {
   #isFirst = true
   /** A text line has begun and not ended. */
   #isInLine = false
+  /** Printed without a line end. */
+  #isOpenLine = false
 
   constructor(file: RecordFile, path: string, options: PrintOptions, warn: (text: string) => void) {
     this.#file = file
@@ -78,13 +87,22 @@ class Printer {
   printNext(): boolean {
     const { isVerbose, isRaw, startOffset } = this.#options
     const position = this.#file.position
+    if (this.#isFirst && startOffset === 0 && !this.#begin()) return false
+    this.#isFirst = false
     const record = isVerbose ? this.#file.readPlain() : this.#readVisible()
     if (record === undefined) return false
-    if (this.#isFirst && startOffset === 0 && !this.#begin(record)) return false
-    this.#isFirst = false
     this.#print(record, position)
-    if (record.type === RECORD.pointer && !isRaw) this.#file.follow(record)
+    if (record.type === RECORD.pointer && !isRaw) this.#follow(record)
     return record.type !== RECORD.end || (isRaw && isVerbose)
+  }
+
+  #follow(pointer: FileRecord): void {
+    try {
+      this.#file.follow(pointer)
+    } catch (error) {
+      if (error instanceof RecordError) throw new PointerError(error.message)
+      throw error
+    }
   }
 
   #readVisible(): FileRecord | undefined {
@@ -93,8 +111,12 @@ class Printer {
     return record
   }
 
-  #begin({ type }: FileRecord): boolean {
-    if (!isEnvelopeType(type)) {
+  /** Looks at one octet: what follows in some other file may have no end as a record. */
+  #begin(): boolean {
+    const first = Buffer.alloc(1)
+    // eslint-disable-next-line n/no-sync -- a command that has nothing else to do
+    if (readSync(this.#file.fd, first, 0, 1, 0) === 0) return false
+    if (!isEnvelopeType(first.toString('latin1'))) {
       this.#warn(`${this.#path}: input is not a valid queue file`)
       return false
     }
@@ -104,7 +126,11 @@ class Printer {
 
   #print(record: FileRecord, position: number): void {
     switch (record.type) {
+      case RECORD.size:
+        this.#checkSize(record.payload)
+        break
       case RECORD.message:
+        if (this.#isInContent) this.#warnOrder('message content marker')
         this.#banner('MESSAGE CONTENTS', record, position)
         this.#segment = 'header'
         return
@@ -114,11 +140,22 @@ class Printer {
         this.#segment = 'extracted'
         return
       case RECORD.end:
+        if (this.#isInContent) this.#warnOrder('message end marker')
         this.#banner('MESSAGE FILE END', record, position)
         return
     }
-    if (this.#segment === 'header' || this.#segment === 'body') this.#content(record, position)
+    if (this.#isInContent) this.#content(record, position)
     else if (this.#options.showsEnvelope) this.#envelope(record, position)
+  }
+
+  get #isInContent(): boolean {
+    return this.#segment === 'header' || this.#segment === 'body'
+  }
+
+  /** Length and place of the content: whoever believes them would get lost. */
+  #checkSize(payload: string): void {
+    const [size = 0, offset = 0] = payload.trim().split(/ +/).map(Number)
+    if (!(size > 0 && offset > 0)) this.#warn(`invalid size record: ${payload}`)
   }
 
   #warnOrder(what: string): void {
@@ -126,23 +163,29 @@ class Printer {
   }
 
   #banner(name: string, record: FileRecord, position: number): void {
+    if (this.#isOpenLine) this.text += '\n'
+    this.#isOpenLine = false
     if (!this.#options.showsEnvelope) return
     this.text += `${this.#prefix(record, position)}*** ${name} ${this.#path} ***\n`
   }
 
   #envelope(record: FileRecord, position: number): void {
-    const { type, payload } = record
+    const { type } = record
+    const payload = untilNul(record.payload)
+    const prefix = this.#prefix(record, position)
     if (type === RECORD.line && !this.#options.isVerbose) {
-      this.text += `${payload}\n`
+      this.text += `${prefix}${payload}\n`
       return
     }
-    const prefix = this.#prefix(record, position)
     if (type === RECORD.time || type === RECORD.warnTime) {
       this.text += `${prefix}${recordName(type)}: ${formatCtime(leadingNumber(payload))}\n`
       return
     }
-    const attribute = type === RECORD.attribute ? parseAttribute(payload) : ''
-    if (typeof attribute !== 'string' && attribute.name === 'create_time') {
+    const attribute = type === RECORD.attribute ? parseAttribute(payload) : undefined
+    if (typeof attribute === 'string') {
+      this.#warn(`${this.#path}: malformed attribute: ${attribute}: ${payload}`)
+      this.text += prefix
+    } else if (attribute?.name === 'create_time') {
       this.text += `${prefix}create_time: ${formatCtime(leadingNumber(attribute.value))}\n`
     } else {
       this.text += `${prefix}${recordName(type)}: ${payload}\n`
@@ -161,6 +204,7 @@ class Printer {
     const prefix = this.#prefix(record, position)
     const label = isVerbose || !isText ? `${name}: ` : ''
     const isOpen = type === RECORD.part && !isVerbose && !showsOffset
+    this.#isOpenLine = isOpen
     this.text += prefix + label + payload + (isOpen ? '' : '\n')
   }
 

@@ -32,6 +32,7 @@ const NAMES: ReadonlyMap<string, string> = new Map([
   [RECORD.dsnEnvelopeId, 'dsn_envelope_id'],
   [RECORD.dsnOriginalRecipient, 'dsn_original_recipient'],
   [RECORD.dsnNotify, 'dsn_notify_flags'],
+  [RECORD.flags, 'flags'],
 ])
 
 export function recordName(type: string): string {

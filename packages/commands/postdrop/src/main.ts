@@ -5,15 +5,19 @@
  * with a status. Accepts nothing it does not check (submission.ts): the user may be anybody. End of input before the END
  * record, and the signals HUP, INT, QUIT and TERM, remove the file.
  *
+ * Set-gid by way of lib/native/setgid/launcher.c: the effective group, which opens maildrop/ and public/, is not the
+ * user's. So a configuration directory of the user's is refused unless the default main.cf lists it.
+ *
  * Exit status: that of the reply; 1 for input that is no submission, and for a user who may not submit.
  * Source: Postfix 3.7 postdrop(1).
  */
 import {
+  hasBorrowedRights,
   requireAuthorizedDirectory,
   selectConfigDirectory,
 } from '@posthorn/config/config-directory'
 import { OptionError, parseOptions, type CommandLine } from '@posthorn/config/getopt'
-import { MainConfig } from '@posthorn/config/main-config'
+import { ConfigError, MainConfig } from '@posthorn/config/main-config'
 import { fatal, flushLog, log, openLog } from '@posthorn/log/log'
 import { errorReason } from '@posthorn/native/system-error'
 import { storeSubmission } from './store-submission.ts'
@@ -36,12 +40,9 @@ function readOptions(): CommandLine {
     return parseOptions(argv, 'c:rv')
   } catch (error) {
     if (!(error instanceof OptionError)) throw error
+    process.stderr.write(`postdrop: ${error.message}\n`)
     fatal('usage: postdrop [-c config_dir] [-v]')
   }
-}
-
-function isSetGroupId(): boolean {
-  return process.getgid?.() !== process.getegid?.() || process.getuid?.() !== process.geteuid?.()
 }
 
 async function run(): Promise<void> {
@@ -49,11 +50,10 @@ async function run(): Promise<void> {
     process.stdout.write(HELP)
     return
   }
-  const { options, operands } = readOptions()
-  if (operands.length > 0) fatal('usage: postdrop [-c config_dir] [-v]')
+  const { options } = readOptions() // words behind them mean nothing, as in Postfix
   const directory = options.findLast(({ letter }) => letter === 'c')?.value
   if (directory !== undefined) process.env['MAIL_CONFIG'] = directory
-  if (isSetGroupId()) requireAuthorizedDirectory(selectConfigDirectory())
+  if (hasBorrowedRights()) requireAuthorizedDirectory(selectConfigDirectory())
   const config = MainConfig.load()
   const isVerbose = process.getuid?.() === 0 && options.some(({ letter }) => letter === 'v')
   openLog({ program: 'postdrop', config, stderr: true, isVerbose })
@@ -83,5 +83,6 @@ process.stdout.on('error', () => {
   log.debug('client is gone')
 })
 run().catch((error: unknown) => {
+  if (error instanceof ConfigError) for (const line of error.warnings) log.error(line)
   fatal(error instanceof Error ? error.message : String(error))
 })

@@ -19,7 +19,7 @@ import {
   SubmissionReply,
   type SubmissionResult,
 } from '@posthorn/wire/postdrop-protocol'
-import { trigger } from '@posthorn/wire/trigger'
+import { endpointProblem, trigger } from '@posthorn/wire/trigger'
 import { MalformedSubmissionError, Submission } from './submission.ts'
 import type { SubmitPermission } from './submit-permission.ts'
 
@@ -152,7 +152,9 @@ async function commit(
     await trigger(pickup, 'W', config.seconds('trigger_timeout') * 1000)
   } catch (error) {
     // It is safe where it is: pickup(8) looks every minute.
-    log.debug(`unable to reach ${pickup}: ${errorReason(error)}`)
+    const problem = endpointProblem(pickup, error)
+    if (problem === undefined) log.debug(`unable to reach ${pickup}: ${errorReason(error)}`)
+    else log.warning(problem)
   }
   return { status: 0, reason: '' }
 }

@@ -1,13 +1,14 @@
 /**
- * health-check - the warnings of `postfix check`: owners and modes that would let others in, damaged mail
+ * health-check - the warnings of `postfix check`: owners and modes that would let others in, stale copies, damaged mail
  *
  * Changes nothing, and never fails the command. A rootless instance is checked for modes only, since all
  * its files have one owner.
  */
-import { readdirSync, statSync, type Stats } from 'node:fs'
+import { lstatSync, readdirSync, readFileSync, statSync, type Stats } from 'node:fs'
 import { log } from '@posthorn/log/log'
 import { QUEUE_DIRECTORIES } from './file-layout.ts'
 import type { Instance } from './instance.ts'
+import { scriptFindings, setGidFindings } from './set-gid-commands.ts'
 
 /* eslint-disable n/no-sync -- a command that runs once */
 
@@ -17,7 +18,7 @@ function entriesBelow(directory: string): string[] {
   const found = statSync(directory, { throwIfNoEntry: false })
   if (!found?.isDirectory()) return []
   const names = readdirSync(directory, { recursive: true, encoding: 'utf8' })
-  return [directory, ...names.map((name) => `${directory}/${name}`)]
+  return [`${directory}/.`, ...names.map((name) => `${directory}/./${name}`)]
 }
 
 function isMessageTransport(stats: Stats): boolean {
@@ -45,7 +46,7 @@ function warnWritable(path: string): void {
 export function checkHealth(instance: Instance): void {
   const { config, queueDirectory: queue } = instance
   const ownerName = config.text('mail_owner')
-  for (const path of [queue, `${queue}/pid`]) {
+  for (const path of [`${queue}/.`, `${queue}/pid`]) {
     warnAbout(instance, path, 0, 'root')
     warnWritable(path)
   }
@@ -58,7 +59,7 @@ export function checkHealth(instance: Instance): void {
     warnWritable(path)
   }
   for (const name of [...QUEUE_DIRECTORIES, 'private', 'public']) {
-    for (const path of entriesBelow(`${queue}/${name}`)) {
+    for (const path of entriesBelow(`${queue}/${name}`).map(plain)) {
       warnAbout(instance, path, instance.owner.uid, ownerName)
     }
   }
@@ -71,7 +72,38 @@ export function checkHealth(instance: Instance): void {
       }
     }
   }
-  for (const path of entriesBelow(`${queue}/corrupt`).slice(1)) {
-    if (statSync(path).isFile()) log.warning(`damaged message: ${path}`)
+  for (const finding of setGidFindings(instance)) log.warning(finding)
+  for (const name of jailFiles(queue)) {
+    if (differs(`${queue}/${name}`, `/${name}`)) {
+      log.warning(`${queue}/${name} and /${name} differ`)
+    }
   }
+  for (const path of filesBelow(`${queue}/corrupt`)) log.warning(`damaged message: corrupt/${path}`)
+}
+
+/** `postfix check` says this, and `postfix start` does not. */
+export function checkScripts(instance: Instance): void {
+  for (const finding of scriptFindings(instance)) log.warning(finding)
+}
+
+function plain(path: string): string {
+  return path.replace(/\/\.(?=\/|$)/, '')
+}
+
+/** Copies of system files for programs that run chrooted. */
+function jailFiles(queue: string): string[] {
+  return ['etc', 'lib', 'usr'].flatMap((top) =>
+    filesBelow(`${queue}/${top}`).map((name) => `${top}/${name}`),
+  )
+}
+
+function filesBelow(directory: string): string[] {
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true) return []
+  const names = readdirSync(directory, { recursive: true, encoding: 'utf8' })
+  return names.filter((name) => lstatSync(`${directory}/${name}`).isFile())
+}
+
+function differs(copy: string, original: string): boolean {
+  if (statSync(original, { throwIfNoEntry: false })?.isFile() !== true) return false
+  return !readFileSync(copy).equals(readFileSync(original))
 }

@@ -2,10 +2,13 @@
  * postfix(1) - control the mail system: start it, stop it, reload it, check it
  *
  * Also installed as posthorn. For root, or for the owner of a rootless instance (mail_owner is the caller).
+ * Says what it does to the log and to a terminal; scripts hear only why it failed, and get the exit status.
  * Source: Postfix 3.7 postfix(1).
  */
-import { openLog, flushLog, log } from '@posthorn/log/log'
-import { ConfigError } from '@posthorn/config/main-config'
+import { isatty } from 'node:tty'
+import { flushLog, log, logAt, openLog } from '@posthorn/log/log'
+import { OptionError, parseOptions } from '@posthorn/config/getopt'
+import { ConfigError, type MainConfig } from '@posthorn/config/main-config'
 import { CommandError, openInstance, requireInstalled } from './instance.ts'
 import { subcommands } from './subcommands.ts'
 
@@ -41,29 +44,24 @@ interface Invocation {
 }
 
 function parseArguments(args: readonly string[]): Invocation {
-  let configDirectory: string | undefined
-  const masterOptions: string[] = []
-  let at = 0
-  for (; at < args.length; at += 1) {
-    const argument = args[at] ?? ''
-    if (argument === '--') {
-      at += 1
-      break
+  try {
+    const { options, operands } = parseOptions(args, 'c:Dv')
+    return {
+      configDirectory: options.findLast(({ letter }) => letter === 'c')?.value,
+      masterOptions: options
+        .filter(({ letter }) => letter !== 'c')
+        .map(({ letter }) => `-${letter}`),
+      words: operands,
     }
-    if (!/^-[cDv]/.test(argument)) break
-    if (argument.startsWith('-c')) {
-      configDirectory = argument.length > 2 ? argument.slice(2) : args[(at += 1)]
-      if (configDirectory === undefined)
-        throw new CommandError(`option -c wants a directory. Usage: ${USAGE}`)
-    } else {
-      for (const letter of argument.slice(1)) masterOptions.push(`-${letter}`)
-    }
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error
+    process.stderr.write(`postfix: ${error.message}\n`)
+    throw new CommandError('usage: postfix [-c config_dir] [-Dv] command')
   }
-  return { configDirectory, masterOptions, words: args.slice(at) }
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  if (args.includes('--help') || args.includes('-h')) {
+  if (args[0] === '--help') {
     process.stdout.write(HELP)
     return 0
   }
@@ -71,7 +69,7 @@ async function main(args: readonly string[]): Promise<number> {
   const name = words[0] ?? ''
   const instance = openInstance(configDirectory)
   process.env['MAIL_CONFIG'] = instance.configDirectory
-  openLog({ program: 'postfix-script', config: instance.config, stderr: true })
+  openScriptLog(instance.config)
   for (const warning of instance.warnings) log.warning(warning)
   const subcommand = Object.hasOwn(subcommands, name) ? subcommands[name] : undefined
   if (subcommand === undefined) {
@@ -82,12 +80,20 @@ async function main(args: readonly string[]): Promise<number> {
   return subcommand(instance, masterOptions)
 }
 
+function openScriptLog(config: MainConfig): void {
+  const tag = `${config.text('syslog_name')}/postfix-script`
+  openLog({ program: 'postfix-script', tag, config, stderr: isatty(2) })
+}
+
 function report(error: unknown): void {
   if (!(error instanceof CommandError || error instanceof ConfigError)) throw error
-  log.error(`fatal: ${error.message}`)
+  if (error instanceof ConfigError) for (const line of error.warnings) log.error(line)
+  logAt('fatal', error.message)
+  if (!isatty(2)) process.stderr.write(`postfix: fatal: ${error.message}\n`)
   process.exitCode = 1
 }
 
+openLog({ program: 'postfix', tag: 'postfix', stderr: isatty(2) })
 main(process.argv.slice(2))
   .then((status) => {
     process.exitCode = status

@@ -1,11 +1,13 @@
 /**
  * permissions - creates missing directories and sets owners and modes as file-layout says
  *
- * Only the directories themselves are touched, never a queue file: a message's mode is its state.
+ * Only the directories themselves are touched, never a queue file: a message's mode is its state. Of the programs, those
+ * that are set-gid.
  */
 import { chmodSync, chownSync, mkdirSync, statSync } from 'node:fs'
 import { requiredDirectories, type DirectoryRule } from './file-layout.ts'
 import type { Instance } from './instance.ts'
+import { giveSetGidRights } from './set-gid-commands.ts'
 
 /* eslint-disable n/no-sync -- a command that runs once */
 
@@ -28,8 +30,12 @@ export function createMissing(instance: Instance): void {
   }
 }
 
-/** `postfix set-permissions`: creates what is missing, and repairs owner and mode of the rest. */
+/**
+ * `postfix set-permissions`: creates what is missing, and repairs owner and mode of the rest.
+ * @throws {CommandError} as giveSetGidRights()
+ */
 export function setPermissions(instance: Instance): void {
   createMissing(instance)
   for (const rule of requiredDirectories(instance.config)) apply(instance, rule)
+  giveSetGidRights(instance)
 }

@@ -10,8 +10,8 @@ import { existsSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { execa } from 'execa'
 import { loadMasterConfig } from '@posthorn/config/master-config'
-import { log } from '@posthorn/log/log'
-import { checkHealth } from './health-check.ts'
+import { flushLog, log, logAt } from '@posthorn/log/log'
+import { checkHealth, checkScripts } from './health-check.ts'
 import { childEnvironment, CommandError, type Instance } from './instance.ts'
 import { rotateLog } from './logrotate.ts'
 import { isMasterRunning, masterPath, masterPid, run, stopMaster } from './master-process.ts'
@@ -22,8 +22,11 @@ export type Subcommand = (instance: Instance, options: readonly string[]) => Pro
 const quickStart = (instance: Instance): string => `${instance.queueDirectory}/quick-start`
 const postsuper = (instance: Instance): string => `${instance.commandDirectory}/postsuper`
 
-/** @throws {CommandError} the instance cannot run as it is */
-async function checkFatal(instance: Instance): Promise<void> {
+/**
+ * False: postsuper(1) has said what is wrong with the queue.
+ * @throws {CommandError} the instance cannot run as it is
+ */
+async function isSound(instance: Instance): Promise<boolean> {
   createMissing(instance)
   const masterFile = `${instance.configDirectory}/master.cf`
   // eslint-disable-next-line n/no-sync -- a command that runs once
@@ -37,9 +40,7 @@ async function checkFatal(instance: Instance): Promise<void> {
       "missing 'postlog' service in master.cf - run 'postfix upgrade-configuration'",
     )
   }
-  if ((await run(instance, postsuper(instance), [])) !== 0) {
-    throw new CommandError('Postfix integrity check failed!')
-  }
+  return (await run(instance, postsuper(instance), [])) === 0
 }
 
 async function prepareStart(instance: Instance): Promise<void> {
@@ -51,10 +52,16 @@ async function prepareStart(instance: Instance): Promise<void> {
   if (existsSync(quickStart(instance))) {
     await rm(quickStart(instance))
   } else {
-    await checkFatal(instance)
+    if (!(await isSound(instance))) throw new CommandError('Postfix integrity check failed!')
     checkHealth(instance)
   }
-  log.info('starting the Postfix mail system')
+  announce('starting the Postfix mail system')
+}
+
+/** In the log before anything happens: afterwards postlogd(8) may be gone. */
+function announce(text: string): void {
+  log.info(text)
+  flushLog()
 }
 
 async function requireRunning(instance: Instance): Promise<void> {
@@ -92,34 +99,41 @@ const startForeground: Subcommand = async (instance, options) => {
 
 const stop: Subcommand = async (instance) => {
   await requireRunning(instance)
-  log.info('stopping the Postfix mail system')
+  announce('stopping the Postfix mail system')
   await stopMaster(instance)
   return 0
 }
 
+function failure(error: unknown): number {
+  if (!(error instanceof CommandError)) throw error
+  logAt('fatal', error.message)
+  return 0
+}
+
 const quickStop: Subcommand = async (instance, options) => {
-  const status = await stop(instance, options)
+  // Also when nothing runs: the next start is to be a quick one.
+  const status = await stop(instance, options).catch(failure)
   await writeFile(quickStart(instance), '')
   return status
 }
 
 const abort: Subcommand = async (instance) => {
   await requireRunning(instance)
-  log.info('aborting the Postfix mail system')
+  announce('aborting the Postfix mail system')
   process.kill(await masterPid(instance), 'SIGTERM')
   return 0
 }
 
 const drain: Subcommand = async (instance) => {
   await requireRunning(instance)
-  log.info('stopping the Postfix mail system')
+  announce('stopping the Postfix mail system')
   process.kill(await masterPid(instance), 'SIGKILL')
   return 0
 }
 
 const reload: Subcommand = async (instance) => {
   await requireRunning(instance)
-  log.info('refreshing the Postfix mail system')
+  announce('refreshing the Postfix mail system')
   if ((await run(instance, postsuper(instance), ['active'])) !== 0) return 1
   process.kill(await masterPid(instance), 'SIGHUP')
   const repair = spawn(postsuper(instance), [], {
@@ -133,13 +147,13 @@ const reload: Subcommand = async (instance) => {
 }
 
 const flush: Subcommand = async (instance) => {
-  await requireRunning(instance)
   return run(instance, `${instance.commandDirectory}/postqueue`, ['-f'])
 }
 
 const check: Subcommand = async (instance) => {
-  await checkFatal(instance)
+  if (!(await isSound(instance))) return 1
   checkHealth(instance)
+  checkScripts(instance)
   return 0
 }
 

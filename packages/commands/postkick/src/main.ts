@@ -5,10 +5,10 @@
  * until it is in the hands of the kernel. For scripts; the requests are the service's own business.
  * Source: Postfix 3.7 postkick(1).
  */
-import { strerror } from '@posthorn/config/strerror'
+import { OptionError, parseOptions, type CommandLine } from '@posthorn/config/getopt'
 import { MainConfig } from '@posthorn/config/main-config'
 import { fatal, log, openLog } from '@posthorn/log/log'
-import { trigger } from '@posthorn/wire/trigger'
+import { endpointProblem, trigger } from '@posthorn/wire/trigger'
 
 const USAGE = 'usage: postkick [-c config_dir] [-v] class service request'
 
@@ -22,29 +22,29 @@ Options:
   --help            show this text
 `
 
+function readOptions(argv: readonly string[]): CommandLine {
+  try {
+    return parseOptions(argv, 'c:v')
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error
+    process.stderr.write(`postkick: ${error.message}\n`)
+    fatal(USAGE)
+  }
+}
+
 async function run(argv: readonly string[]): Promise<void> {
   if (argv[0] === '--help') {
     process.stdout.write(HELP)
     return
   }
-  let at = 0
-  let isVerbose = process.env['MAIL_VERBOSE'] !== undefined
-  for (; /^-./.test(argv[at] ?? ''); at++) {
-    const word = argv[at] ?? ''
-    if (/^-v+$/.test(word)) isVerbose = true
-    else if (word.startsWith('-c'))
-      process.env['MAIL_CONFIG'] = word.slice(2) || (argv[++at] ?? fatal(USAGE))
-    else fatal(USAGE)
-  }
-  const [channelClass, service, request] = argv.slice(at)
-  if (
-    channelClass === undefined ||
-    service === undefined ||
-    request === undefined ||
-    argv.length - at !== 3
-  ) {
-    fatal(USAGE)
-  }
+  const { options, operands } = readOptions(argv)
+  const isVerbose =
+    process.env['MAIL_VERBOSE'] !== undefined || options.some(({ letter }) => letter === 'v')
+  const directory = options.findLast(({ letter }) => letter === 'c')?.value
+  if (directory !== undefined) process.env['MAIL_CONFIG'] = directory
+  const [channelClass, service, request] = operands
+  if (channelClass === undefined || service === undefined || request === undefined) fatal(USAGE)
+  if (operands.length > 3) fatal(USAGE)
   const config = MainConfig.load()
   openLog({ program: 'postkick', config, stderr: true, isVerbose })
   process.chdir(config.text('queue_directory'))
@@ -52,7 +52,8 @@ async function run(argv: readonly string[]): Promise<void> {
   try {
     await trigger(path, request, config.seconds('application_event_drain_time') * 1000)
   } catch (error) {
-    log.warning(`unable to connect to ${path}: ${strerror(error)}`)
+    const problem = endpointProblem(path, error)
+    if (problem !== undefined) log.warning(problem)
     log.warning(
       `Cannot contact class ${channelClass} service ${service} - perhaps the mail system is down`,
     )

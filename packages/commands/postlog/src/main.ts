@@ -6,13 +6,18 @@
  * as the programs that really die do. Root may write maillog_file itself while postlogd(8) is down.
  * Source: Postfix 3.7 postlog(1).
  */
-import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isatty } from 'node:tty'
 import { ConfigError } from '@posthorn/config/config-error'
+import {
+  hasBorrowedRights,
+  requireAuthorizedDirectory,
+  selectConfigDirectory,
+} from '@posthorn/config/config-directory'
+import { OptionError } from '@posthorn/config/getopt'
 import { MainConfig } from '@posthorn/config/main-config'
-import { fatal, flushLog, logAt, openLog } from '@posthorn/log/log'
-import { parsePostlogOptions, UsageError, type PostlogOptions } from './postlog-options.ts'
+import { fatal, flushLog, log, logAt, openLog } from '@posthorn/log/log'
+import { parsePostlogOptions, USAGE, UsageError, type PostlogOptions } from './postlog-options.ts'
 
 const PAUSE_MS = 1000
 
@@ -29,10 +34,35 @@ Options:
   --help            show this text
 `
 
+function readOptions(argv: readonly string[]): PostlogOptions {
+  try {
+    return parsePostlogOptions(argv)
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error
+    process.stderr.write(`postlog: ${error.message}\n`)
+    throw new UsageError(USAGE)
+  }
+}
+
+/** A CR is text, and text ends at a NUL: as the C programs have it. */
+async function* readLines(input: AsyncIterable<Buffer>): AsyncGenerator<string, void, undefined> {
+  let rest = ''
+  for await (const chunk of input) {
+    const lines = (rest + chunk.toString('latin1')).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) yield untilNul(line)
+  }
+  if (rest !== '') yield untilNul(rest)
+}
+
+function untilNul(text: string): string {
+  return text.replace(/\0[^]*$/, '')
+}
+
 function readConfig(options: PostlogOptions): MainConfig {
-  if (options.configDirectory === undefined) return MainConfig.load()
-  process.env['MAIL_CONFIG'] = options.configDirectory
-  return MainConfig.load({ directory: options.configDirectory })
+  if (options.configDirectory !== undefined) process.env['MAIL_CONFIG'] = options.configDirectory
+  if (hasBorrowedRights()) requireAuthorizedDirectory(selectConfigDirectory())
+  return MainConfig.load()
 }
 
 async function run(argv: readonly string[]): Promise<void> {
@@ -40,7 +70,7 @@ async function run(argv: readonly string[]): Promise<void> {
     process.stdout.write(HELP)
     return
   }
-  const options = parsePostlogOptions(argv)
+  const options = readOptions(argv)
   const config = readConfig(options)
   const stderr = isatty(2)
   const tag = options.tag === undefined ? {} : { tag: options.tag }
@@ -48,8 +78,7 @@ async function run(argv: readonly string[]): Promise<void> {
   if (options.words.length > 0) {
     logAt(options.severity, options.words.join(' '))
   } else {
-    const lines = createInterface({ input: process.stdin.setEncoding('latin1') })
-    for await (const line of lines) logAt(options.severity, line)
+    for await (const line of readLines(process.stdin)) logAt(options.severity, line)
   }
   flushLog()
   if (options.severity === 'fatal' || options.severity === 'panic') await sleep(PAUSE_MS)
@@ -59,9 +88,6 @@ async function run(argv: readonly string[]): Promise<void> {
 const argv = process.argv.slice(2).map((word) => Buffer.from(word).toString('latin1'))
 openLog({ program: 'postlog', stderr: isatty(2) })
 run(argv).catch((error: unknown) => {
-  if (error instanceof UsageError || error instanceof ConfigError) {
-    openLog({ program: 'postlog', stderr: true })
-    fatal(error.message)
-  }
-  throw error
+  if (error instanceof ConfigError) for (const line of error.warnings) log.error(line)
+  fatal(error instanceof Error ? error.message : String(error))
 })

@@ -3,17 +3,20 @@
  *
  * Options end at the first word that is none, as with getopt(3). Source: Postfix 3.7 postlog(1).
  */
+import { parseOptions } from '@posthorn/config/getopt'
 import type { Severity } from '@posthorn/log/log-sink'
 
 export interface PostlogOptions {
-  configDirectory: string | undefined
-  severity: Severity
-  tag: string | undefined
-  isVerbose: boolean
-  words: readonly string[]
+  readonly configDirectory: string | undefined
+  readonly severity: Severity
+  readonly tag: string | undefined
+  readonly isVerbose: boolean
+  readonly words: readonly string[]
 }
 
-/** The command line is wrong: usage. */
+export const USAGE = 'usage: postlog [-c config_dir] [-i] [-p priority] [-t tag] [-v] [text]'
+
+/** There is no such priority. */
 export class UsageError extends SyntaxError {
   readonly code = 'POSTHORN_USAGE'
 }
@@ -35,33 +38,16 @@ function severityOf(name: string): Severity {
   return severity
 }
 
-/** @throws {UsageError} */
+/** @throws {UsageError | OptionError} */
 export function parsePostlogOptions(argv: readonly string[]): PostlogOptions {
-  let configDirectory: string | undefined
-  let severity: Severity = 'info'
-  let tag: string | undefined
-  let isVerbose = false
-  let at = 0
-  for (; /^-./.test(argv[at] ?? ''); at++) {
-    const word = argv[at] ?? ''
-    if (word === '--') {
-      at++
-      break
-    }
-    const flags = /^-([iv]*)([cpt]?)([^]*)$/.exec(word)
-    if (flags === null)
-      throw new UsageError('usage: postlog [-c config_dir] [-p priority] [-t tag] [-v] [text]')
-    if (flags[1]?.includes('v') === true) isVerbose = true
-    const letter = flags[2] ?? ''
-    if (letter === '' && flags[3] !== '') {
-      throw new UsageError('usage: postlog [-c config_dir] [-p priority] [-t tag] [-v] [text]')
-    }
-    if (letter === '') continue
-    const value = flags[3] === '' ? argv[++at] : flags[3]
-    if (value === undefined) throw new UsageError(`option requires an argument -- '${letter}'`)
-    if (letter === 'c') configDirectory = value
-    else if (letter === 'p') severity = severityOf(value)
-    else tag = value
+  const { options, operands } = parseOptions(argv, 'c:ip:t:v')
+  const given = new Map(options.map(({ letter, value }) => [letter, value]))
+  const severity = given.get('p')
+  return {
+    configDirectory: given.get('c'),
+    severity: severity === undefined ? 'info' : severityOf(severity),
+    tag: given.get('t'),
+    isVerbose: given.has('v'),
+    words: operands,
   }
-  return { configDirectory, severity, tag, isVerbose, words: argv.slice(at) }
 }

@@ -12,7 +12,7 @@ import { errorReason } from '@posthorn/native/system-error'
 import { findQueueId } from '@posthorn/queue/queue-id'
 import { DomainList } from '@posthorn/tables/match-list'
 import { FLUSH_STATUS, sendFlushRequest, type FlushRequest } from '@posthorn/wire/flush-protocol'
-import { qmgrTrigger, trigger } from '@posthorn/wire/trigger'
+import { endpointProblem, qmgrTrigger, trigger } from '@posthorn/wire/trigger'
 import { fail } from './fail.ts'
 
 const SYSTEM_DOWN = 'Cannot flush mail queue - mail system is down'
@@ -29,7 +29,8 @@ export async function flushAll(config: MainConfig): Promise<void> {
     try {
       await trigger(`public/${service}`, request, timeoutMs)
     } catch (error) {
-      log.warning(`unable to look up public/${service}: ${errorReason(error)}`)
+      const problem = endpointProblem(`public/${service}`, error)
+      if (problem !== undefined) log.warning(problem)
       fail(SYSTEM_DOWN)
     }
   }

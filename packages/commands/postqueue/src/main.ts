@@ -2,13 +2,19 @@
  * postqueue(1) - shows the queue, or asks for its delivery now
  *
  * For everybody whom authorized_mailq_users and authorized_flush_users name. Talks to showq(8),
- * flush(8), qmgr(8) and pickup(8); never touches the queue itself.
+ * flush(8), qmgr(8) and pickup(8); never touches the queue itself. Set-gid, as postdrop(1) is: only its group may
+ * enter public/.
  * Exit status: 0, or 69 for whatever failed.
  * Source: Postfix 3.7 postqueue(1).
  */
+import {
+  hasBorrowedRights,
+  requireAuthorizedDirectory,
+  selectConfigDirectory,
+} from '@posthorn/config/config-directory'
 import { OptionError } from '@posthorn/config/getopt'
-import { MainConfig } from '@posthorn/config/main-config'
-import { openLog } from '@posthorn/log/log'
+import { ConfigError, MainConfig } from '@posthorn/config/main-config'
+import { log, openLog } from '@posthorn/log/log'
 import { errorReason } from '@posthorn/native/system-error'
 import { requireAuthorization } from './authorization.ts'
 import { fail } from './fail.ts'
@@ -65,6 +71,7 @@ async function run(): Promise<void> {
   }
   const { task, configDirectory, isVerbose } = readOptions()
   if (configDirectory !== undefined) process.env['MAIL_CONFIG'] = configDirectory
+  if (hasBorrowedRights()) requireAuthorizedDirectory(selectConfigDirectory())
   const config = MainConfig.load()
   openLog({ program: 'postqueue', config, stderr: true, isVerbose })
   const directory = config.text('queue_directory')
@@ -98,5 +105,6 @@ openLog({ program: 'postqueue', stderr: true })
 // eslint-disable-next-line n/no-process-exit -- nobody is left to tell
 process.stdout.on('error', () => process.exit(0))
 run().catch((error: unknown) => {
+  if (error instanceof ConfigError) for (const line of error.warnings) log.error(line)
   fail(error instanceof Error ? error.message : String(error))
 })

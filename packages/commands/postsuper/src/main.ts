@@ -93,7 +93,7 @@ async function repair(
   })
   await repairQueues(layout, queues, options, progress)
   if (progress.renamedCount > 0) {
-    if (options.requests.length > 0) {
+    if (options.requests.some(({ target }) => target !== 'ALL')) {
       log.error('QUEUE FILE NAMES WERE CHANGED TO MATCH INODE NUMBERS')
       fatal('CHECK YOUR QUEUE IDS AND RE-ISSUE THE COMMAND')
     }
@@ -103,12 +103,12 @@ async function repair(
   isComplete = true
 }
 
+/** Standard input can be read once: for a second `-` there is nothing left. */
 async function* idsOf(target: string): AsyncGenerator<string, void, undefined> {
-  if (target !== '-') {
-    yield target
-    return
+  if (target !== '-') yield target
+  else if (!process.stdin.readableEnded) {
+    yield* createInterface({ input: process.stdin, crlfDelay: Infinity })
   }
-  yield* createInterface({ input: process.stdin, crlfDelay: Infinity })
 }
 
 async function act(

@@ -7,6 +7,7 @@
  * Source: Postfix 3.7 postsuper(1).
  */
 /* eslint-disable n/no-sync -- a command that has nothing else to do */
+import { log } from '@posthorn/log/log'
 import { findQueueId, type QueueId } from '@posthorn/queue/queue-id'
 import { MESSAGE_LOGS, type MessageQueue, type QueueLayout } from '@posthorn/queue/queue-layout'
 import { removeMessageLog } from '@posthorn/queue/message-log'
@@ -55,7 +56,9 @@ export function actOnMessage(
     if (!ACTION_QUEUES[action].includes(queue)) continue
     const path = layout.path(queue, id)
     const stat = findStat(path)
-    if (stat === undefined || !stat.isFile() || !isReady(stat.mode)) continue
+    if (stat === undefined) continue
+    if (!stat.isFile()) log.warning(`${path}: uid ${stat.uid}: not a regular file`)
+    if (!stat.isFile() || !isReady(stat.mode)) continue
     if (actOnFile(layout, action, path, id, stat)) return true
   }
   return false
@@ -88,11 +91,11 @@ export function actOnFile(
 }
 
 /** Before the message, so that no log survives for the next message of the same id. */
-function removeLogs(layout: QueueLayout, name: string): void {
-  const id = findQueueId(name)
+function removeLogs(layout: QueueLayout, message: string): void {
+  const id = findQueueId(message)
   if (id === undefined) return
-  for (const log of MESSAGE_LOGS) {
-    attempt(`remove file ${layout.path(log, id)}`, () => removeMessageLog(layout, log, id))
+  for (const name of MESSAGE_LOGS) {
+    attempt(`remove file ${layout.path(name, id)}`, () => removeMessageLog(layout, name, id))
   }
 }
 

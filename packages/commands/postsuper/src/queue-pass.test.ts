@@ -4,6 +4,7 @@ import { QueueLayout } from '@posthorn/queue/queue-layout'
 import {
   chmodSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   renameSync,
@@ -159,9 +160,28 @@ t.test('actOnAll() counts messages', async (t) => {
   t.equal(readdirSync('maildrop').length, 5)
   t.equal(await actOnAll(layout, DEFAULT_QUEUES, 'delete'), 6)
   log.restore()
-  t.equal(log.lines.length, 4)
+  t.equal(log.lines.length, 5, 'every walk over the directory warns of it')
   t.match(log.lines[0], 'bogus file name: deferred/a.b')
 })
+
+t.test(
+  'actOnAll() leaves logs of other directories, and clears away what is no file',
+  async (t) => {
+    const log = captureLog()
+    const id = putMessage('deferred', 9)
+    put(layout.path('defer', id))
+    put(layout.path('trace', id))
+    t.equal(await actOnAll(layout, ['trace'], 'delete'), 0)
+    t.ok(existsSync(layout.path('defer', id)), 'the message still has its log')
+    symlinkSync('/etc/passwd', 'active/ABCDEF1')
+    t.equal(await actOnAll(layout, DEFAULT_QUEUES, 'expire'), 1)
+    t.notOk(lstatSync('active/ABCDEF1', { throwIfNoEntry: false }), 'the link is gone')
+    t.equal(await actOnAll(layout, DEFAULT_QUEUES, 'delete'), 1)
+    t.notOk(existsSync(layout.path('defer', id)))
+    log.restore()
+    t.same(log.lines, [])
+  },
+)
 
 t.test('parsePostsuperOptions() keeps the order of actions', (t) => {
   t.match(parsePostsuperOptions([]), { purges: true, repairs: true, requests: [], queues: [] })

@@ -92,27 +92,34 @@ export async function actOnAll(
 ): Promise<number> {
   let count = 0
   for (const queue of queues) {
-    const isMessage = isMessageQueue(queue)
-    if (action !== 'delete' && !(isMessage && ACTION_QUEUES[action].includes(queue))) continue
     for await (const file of walkQueue(layout, queue, false)) {
-      if (!file.stat.isFile()) continue
-      if (action !== 'delete' && findQueueId(file.name) === undefined) {
+      const isCounted = isMessageQueue(queue) && isReady(file.stat.mode)
+      if (action === 'delete') {
+        // Logs are files of other directories: they go when those are named, as by default.
+        if (remove(file) && isCounted) count += 1
+      } else if (!file.stat.isFile()) {
+        if (isMessageQueue(queue)) remove(file)
+      } else if (findQueueId(file.name) === undefined) {
         warnBogus(file)
-        continue
+      } else if (isMessageQueue(queue) && ACTION_QUEUES[action].includes(queue)) {
+        if (actOnFile(layout, action, file.path, file.name, file.stat)) count += 1
       }
-      const isCounted = isMessage && (action !== 'delete' || isReady(file.stat.mode))
-      if (actOnFile(layout, action, file.path, file.name, file.stat) && isCounted) count += 1
     }
   }
   return count
 }
 
+function remove(file: WalkedFile): boolean {
+  return attempt(`remove file ${file.path}`, () => removeFile(file.path))
+}
+
 /** True: the file is gone, or is none. */
 function purge(file: WalkedFile, isMessage: boolean, purges: boolean): boolean {
-  const { stat, path } = file
+  const { stat } = file
   const isStale = stat.isFile() && !isReady(stat.mode) && Date.now() - stat.mtimeMs > STALE_MS
-  if (purges && isMessage && (isStale || !stat.isFile())) {
-    attempt(`remove file ${path}`, () => removeFile(path))
+  // What is no file never was a message; a file may still be in the hands of its writer.
+  if (isMessage && (!stat.isFile() || (purges && isStale))) {
+    remove(file)
     return true
   }
   return !stat.isFile()

@@ -36,7 +36,7 @@ export async function* walkQueue(
   // The directories that we are in; the last one is being read.
   const open: { path: string; directory: Dir }[] = []
   const enter = (path: string): void => {
-    const directory = attempt(`open directory ${path}`, () => opendirSync(path))
+    const directory = attempt(`scan_dir_push: open directory ${path}`, () => opendirSync(path))
     open.push({ path, directory })
   }
   enter(queue)

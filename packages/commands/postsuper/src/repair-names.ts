@@ -23,7 +23,7 @@ import type { WalkedFile } from './queue-walk.ts'
 export const SUFFIX = '#FIX'
 
 export class NameRepair {
-  /** Messages that got another name. */
+  /** Messages that got another name, or are about to: those of an interrupted run. */
   renamedCount = 0
   /** Files that wait for the second pass, those of an interrupted run included. */
   pendingCount = 0
@@ -38,6 +38,7 @@ export class NameRepair {
   /** First pass. The name under which the file now is where it belongs; undefined: it is settled. */
   checkMessage(file: WalkedFile): QueueId | undefined {
     if (file.name.endsWith(SUFFIX)) {
+      this.renamedCount += 1
       this.pendingCount += 1
       return undefined
     }

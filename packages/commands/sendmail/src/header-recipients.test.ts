@@ -29,5 +29,13 @@ t.test('HeaderRecipients takes To, Cc and Bcc', (t) => {
 t.test('HeaderRecipients takes only the Resent- set when there is one', (t) => {
   t.strictSame(recipients(['To: a', 'Resent-To: r', 'Resent-Bcc: s', 'Bcc: b']), ['r', 's'])
   t.strictSame(recipients(['To: a', 'Resent-From: r']), ['a'])
+  t.strictSame(recipients(['To: a', 'Resent-To:']), [], 'nobody gets it again')
+  t.end()
+})
+
+t.test('HeaderRecipients refuses a header without end', (t) => {
+  const long = `X: ${'y'.repeat(1000)}`
+  t.strictSame(recipients([long, 'To: a']), ['a'], 'one line may be longer than the limit')
+  t.throws(() => recipients([long, ' z']), { code: 'POSTHORN_HEADER_TOO_LONG' })
   t.end()
 })

@@ -14,8 +14,8 @@ import {
   requireAuthorizedDirectory,
 } from '@posthorn/config/config-directory'
 import { OptionError } from '@posthorn/config/getopt'
-import { MainConfig } from '@posthorn/config/main-config'
-import { openLog } from '@posthorn/log/log'
+import { ConfigError, MainConfig } from '@posthorn/config/main-config'
+import { log, openLog } from '@posthorn/log/log'
 import { fail } from './fail.ts'
 import { HELP } from './help.ts'
 import { runMode } from './run-mode.ts'
@@ -61,5 +61,6 @@ async function run(): Promise<void> {
 
 openLog({ program: 'sendmail', stderr: true })
 run().catch((error: unknown) => {
+  if (error instanceof ConfigError) for (const line of error.warnings) log.error(line)
   fail(error instanceof Error ? error.message : String(error))
 })

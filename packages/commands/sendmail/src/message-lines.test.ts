@@ -41,7 +41,10 @@ t.test('readMessageLines() fixes line endings', async (t) => {
 
 t.test('readMessageLines() cuts long lines', async (t) => {
   t.equal(await read(`${'x'.repeat(25)}\ny\n`), 'xxxxxxxxxx+xxxxxxxxxx+xxxxx|y|')
-  t.equal(await read(`${'x'.repeat(10)}\r\ny\n`), 'xxxxxxxxxx|y|')
+  t.equal(await read(`${'x'.repeat(10)}\ny\n`), 'xxxxxxxxxx+|y|', 'a full piece has no line end')
+  t.equal(await read(`${'x'.repeat(10)}\r\ny\n`), 'xxxxxxxxxx+|y|')
+  t.equal(await read(`${'x'.repeat(9)}\r\n`), 'xxxxxxxxx\r+|', 'a CR is text until the LF is seen')
+  t.equal(await read(`${'x'.repeat(8)}\r\n`), 'xxxxxxxx|')
   t.equal(await read('x'.repeat(25)), 'xxxxxxxxxx+xxxxxxxxxx+xxxxx+')
 })
 

@@ -58,6 +58,7 @@ class LineEndings {
   }
 }
 
+/** A line of `limit` octets or more goes on in another piece, if only in an empty one; a CR counts as text here. */
 async function* splitLines(
   input: AsyncIterable<Buffer>,
   limit: number,
@@ -67,25 +68,16 @@ async function* splitLines(
     rest += chunk.toString('latin1')
     let at = 0
     for (let end = rest.indexOf('\n'); end >= 0; end = rest.indexOf('\n', at)) {
-      for (; end - at > limit && !isLineEnd(rest, at + limit, end); at += limit) {
+      for (; end - at >= limit; at += limit) {
         yield { text: rest.slice(at, at + limit), endsLine: false }
       }
       yield { text: rest.slice(at, end), endsLine: true }
       at = end + 1
     }
-    // Keep a little more than a piece: a CR just behind it may belong to the line end.
-    for (; rest.length - at > limit + 2; at += limit) {
+    for (; rest.length - at >= limit; at += limit) {
       yield { text: rest.slice(at, at + limit), endsLine: false }
     }
     rest = rest.slice(at)
   }
-  for (let at = 0; at < rest.length; at += limit) {
-    yield { text: rest.slice(at, at + limit), endsLine: false }
-  }
-}
-
-/** Is there nothing but CR from here to the LF. */
-function isLineEnd(text: string, from: number, end: number): boolean {
-  for (let at = from; at < end; at++) if (text.charAt(at) !== '\r') return false
-  return true
+  if (rest !== '') yield { text: rest, endsLine: false }
 }

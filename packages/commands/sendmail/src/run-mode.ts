@@ -5,9 +5,10 @@ import { parseAddressList } from '@posthorn/address/address-list'
 import { quoteAddress, unquoteAddress } from '@posthorn/address/quote-address'
 import type { MainConfig } from '@posthorn/config/main-config'
 import { log } from '@posthorn/log/log'
+import { StringList } from '@posthorn/tables/match-list'
 import { CLEANUP_STATUS } from '@posthorn/wire/postdrop-protocol'
 import { fail } from './fail.ts'
-import { HeaderRecipients } from './header-recipients.ts'
+import { HeaderRecipients, HeaderTooLongError } from './header-recipients.ts'
 import { readMessageLines, type LinePiece } from './message-lines.ts'
 import { runProgram } from './run-program.ts'
 import type { SendmailOptions } from './sendmail-options.ts'
@@ -50,12 +51,21 @@ async function rebuildAliases(config: MainConfig, other: string | undefined): Pr
   await runProgram(config, `${config.text('command_directory')}/postalias`, ['--', ...databases])
 }
 
+/** postdrop(1) asks the same, and it is its answer that counts; here it is worded for people. */
+async function requirePermission(config: MainConfig, { name, uid }: Submitter): Promise<void> {
+  const parameter = 'authorized_submit_users'
+  const users = StringList.open(parameter, config.text(parameter), { config })
+  if (await users.matches(name)) return
+  fail(`User ${name}(${uid}) is not allowed to submit mail`)
+}
+
 async function submit(config: MainConfig, options: SendmailOptions): Promise<void> {
   const uid = process.getuid?.() ?? 0
   const submitter = findSubmitter() ?? fail(`unable to find name for user ID ${uid}`)
+  await requirePermission(config, submitter)
+  for (const warning of options.warnings) log.warning(warning)
   const envelope = buildEnvelope(config, options, submitter)
   const who = `${envelope.sender}(${uid})`
-  for (const warning of options.warnings) log.warning(warning)
   if (envelope.recipients.length === 0 && !options.takesHeaderRecipients) {
     fail(`${who}: Recipient addresses must be specified on the command line or via the -t option`)
   }
@@ -72,6 +82,7 @@ async function submit(config: MainConfig, options: SendmailOptions): Promise<voi
       config,
       envelope,
       {
+        lineLimit: config.integer('line_length_limit'),
         headers: options.takesHeaderRecipients ? headerRecipients(config) : undefined,
         lines:
           options.mode.kind === 'verify'
@@ -83,6 +94,9 @@ async function submit(config: MainConfig, options: SendmailOptions): Promise<voi
     if (status !== 0) fail(`${who}: ${reason === '' ? statusText(status) : reason}`)
   } catch (error) {
     if (error instanceof NoRecipientsError) fail(`${who}: ${error.message}`)
+    if (error instanceof HeaderTooLongError) {
+      fail(`${who}: unable to extract recipients: ${error.message}`)
+    }
     fail(`${who}: unable to submit: ${error instanceof Error ? error.message : String(error)}`)
   }
 }

@@ -21,10 +21,10 @@ t.test('parseSendmailOptions() reads submissions', (t) => {
     isGateway: true,
     recipients: ['-x'],
   })
-  t.match(parse('-N', 'success,DELAY', '-R', 'HDRS', '-V', 'id', '-XV'), {
+  t.match(parse('-N', 'success,DELAY', '-R', 'HDRS', '-V', 'id1', '-XV'), {
     notifyFlags: 10,
     returnFlags: 2,
-    envelopeId: 'id',
+    envelopeId: 'id1',
     verp: '',
     warnings: [],
   })
@@ -60,6 +60,13 @@ t.test('parseSendmailOptions() ignores what Postfix ignores', (t) => {
   t.end()
 })
 
+t.test('parseSendmailOptions() knows the -V of old: VERP', (t) => {
+  const warnings = ['option -V is deprecated with Postfix 2.3; specify -XV instead']
+  t.match(parse('-V', '+=', 'rcpt'), { verp: '', recipients: ['+=', 'rcpt'], warnings })
+  t.match(parse('-V+=', 'rcpt'), { verp: '+=', envelopeId: undefined, recipients: ['rcpt'] })
+  t.end()
+})
+
 t.test('parseSendmailOptions() knows the other modes', (t) => {
   const kind = (...argv: string[]): string => parse(...argv).mode.kind
   t.equal(kind('-bp'), 'listQueue')
@@ -85,6 +92,7 @@ t.test('parseSendmailOptions() refuses what it cannot do', (t) => {
     ['-bx'],
     ['-qS', 'x'],
     ['-qR'],
+    ['-qx'],
     ['-X', 'log'],
     ['-oA'],
     ['-bv', '-t'],

@@ -65,7 +65,8 @@ const LETTERS = 'A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:r:q:tvx'
  * @throws {OptionError | SendmailUsageError}
  */
 export function parseSendmailOptions(program: string, argv: readonly string[]): SendmailOptions {
-  const { options, operands } = parseOptions(argv.map(closeQueueOption), LETTERS)
+  const words = argv.map((word, at) => closeQueueOption(closeVerpOption(word, argv[at + 1])))
+  const { options, operands } = parseOptions(words, LETTERS)
   const given: SendmailOptions = {
     mode: modeOfName(program),
     configPath: undefined,
@@ -92,6 +93,13 @@ export function parseSendmailOptions(program: string, argv: readonly string[]): 
 /** `-q` has a value only in the same word: alone it flushes the queue, and the next word is no part of it. */
 function closeQueueOption(word: string): string {
   return word === '-q' ? '-q ' : word
+}
+
+const OLD_VERP = '-XV\0'
+
+/** Before DSN, `-V` was VERP: a word of two characters behind it was the next word, now it would be the envelope id. */
+function closeVerpOption(word: string, next: string | undefined): string {
+  return word === '-V' && next?.length === 2 ? OLD_VERP : word
 }
 
 function modeOfName(program: string): SendmailMode {
@@ -130,11 +138,12 @@ function apply(given: SendmailOptions, { letter, value }: GivenOption): void {
       given.returnFlags = parseReturn(value, given.warnings)
       return
     case 'V':
-      given.envelopeId = parseEnvelopeId(value, given.warnings)
+      if (value.length === 2) given.verp = oldVerp(value, given.warnings)
+      else given.envelopeId = parseEnvelopeId(value, given.warnings)
       return
     case 'X':
       if (!value.startsWith('V')) throw new SendmailUsageError(`unsupported: -X${value.charAt(0)}`)
-      given.verp = value.slice(1)
+      given.verp = value === OLD_VERP.slice(2) ? oldVerp('', given.warnings) : value.slice(1)
       return
     case 'b':
       given.mode = parseMode(value)
@@ -197,6 +206,11 @@ function parseReturn(value: string, warnings: string[]): number {
   return 0
 }
 
+function oldVerp(value: string, warnings: string[]): string {
+  warnings.push(`option -V${value} is deprecated with Postfix 2.3; specify -XV${value} instead`)
+  return value
+}
+
 function parseEnvelopeId(value: string, warnings: string[]): string | undefined {
   if (/^[\x20-\x7e]+$/.test(value)) return value
   warnings.push('bad syntax in -V option value -- ignored')
@@ -229,16 +243,17 @@ function parseMode(value: string): SendmailMode {
 function parseQueueMode(value: string): SendmailMode {
   switch (value.charAt(0)) {
     case 'I':
-      if (value.length === 1) throw new SendmailUsageError('-qI requires queue ID')
+      if (value.length === 1) throw new SendmailUsageError('specify: -qIqueueid')
       return { kind: 'flushMessage', id: value.slice(1) }
     case 'R':
-      if (value.length === 1) throw new SendmailUsageError('-qR requires site name')
+      if (value.length === 1) throw new SendmailUsageError('specify: -qRsitename')
       return { kind: 'flushSite', site: value.slice(1) }
-    case 'S':
-      throw new SendmailUsageError('-qS is not implemented')
+    case ' ': // closeQueueOption()
+      return { kind: 'flushQueue' }
     default:
       // An interval is the queue manager's business.
-      return /^\d/.test(value) ? { kind: 'nothing' } : { kind: 'flushQueue' }
+      if (/^\d/.test(value)) return { kind: 'nothing' }
+      throw new SendmailUsageError(`-q${value.charAt(0)} is not implemented`)
   }
 }
 
@@ -251,7 +266,7 @@ function applyOption(given: SendmailOptions, value: string): void {
 }
 
 function check(given: SendmailOptions): void {
-  const { mode, recipients, takesHeaderRecipients, verp } = given
+  const { mode, recipients, takesHeaderRecipients } = given
   switch (mode.kind) {
     case 'flushQueue':
     case 'flushSite':
@@ -272,7 +287,6 @@ function check(given: SendmailOptions): void {
       return
     case 'verify':
       if (takesHeaderRecipients) throw new SendmailUsageError('-t option cannot be used with -bv')
-      if (verp !== undefined) throw new SendmailUsageError('-V option cannot be used with -bv')
       return
     default:
   }

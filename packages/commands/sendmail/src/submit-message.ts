@@ -13,7 +13,7 @@ import type { MainConfig } from '@posthorn/config/main-config'
 import { normalizeHeaderName } from '@posthorn/message/header-line'
 import { socketPair } from '@posthorn/native/socket'
 import { encodeAttribute } from '@posthorn/queue/named-attribute'
-import { encodeRecord, RECORD } from '@posthorn/queue/record'
+import { encodeRecord, RECORD, untilNul } from '@posthorn/queue/record'
 import { ByteStream } from '@posthorn/stream/byte-stream'
 import { openPostdrop, type SubmissionResult } from '@posthorn/wire/postdrop-protocol'
 import type { SubmissionSession } from '@posthorn/wire/submission-session'
@@ -43,6 +43,8 @@ export interface Content {
   /** undefined: take recipients from headers as well. */
   readonly headers: HeaderRecipients | undefined
   readonly lines: AsyncIterable<LinePiece> | Iterable<LinePiece>
+  /** line_length_limit */
+  readonly lineLimit: number
 }
 
 /** There is nobody to send the message to. */
@@ -136,22 +138,37 @@ function encodeRecipient(recipient: string, notifyFlags: number): string {
   return notify + encodeRecord(RECORD.recipient, recipient)
 }
 
-/** With -t the text is known to have headers: a missing empty line behind them is put in, and so is the last line end. */
+/**
+ * With -t the text is known to have headers. They are written anew: up to the first NUL, cut at the line length limit
+ * and with a line end each; where the empty line behind them is missing it is put in, and so is the last line end.
+ */
 async function* contentRecords(content: Content): AsyncGenerator<string, void, undefined> {
-  const { headers, lines } = content
+  const { headers, lines, lineLimit } = content
   let isInHeaders = headers !== undefined
   let isMidLine = false
+  let header = ''
   for await (const { text, endsLine } of lines) {
     const beginsLine = !isMidLine
     isMidLine = !endsLine
-    if (isInHeaders && beginsLine && headers?.line(text) === false) {
+    if (isInHeaders && beginsLine && headers?.line(untilNul(text)) === false) {
       isInHeaders = false
       if (text !== '') yield encodeRecord(RECORD.line)
-    } else if (isInHeaders && !beginsLine) headers?.more(text)
-    const shown = isInHeaders && beginsLine ? normalizeHeaderName(text) : text
-    yield encodeRecord(endsLine ? RECORD.line : RECORD.part, shown)
+    } else if (isInHeaders && !beginsLine) headers?.more(untilNul(text))
+    if (isInHeaders) {
+      header = beginsLine ? normalizeHeaderName(untilNul(text)) : header + untilNul(text)
+      if (endsLine) yield headerRecords(header, lineLimit)
+    } else yield encodeRecord(endsLine ? RECORD.line : RECORD.part, text)
   }
   if (headers === undefined) return
   headers.end()
-  if (isMidLine) yield encodeRecord(RECORD.line)
+  if (isMidLine) yield isInHeaders ? headerRecords(header, lineLimit) : encodeRecord(RECORD.line)
+}
+
+function headerRecords(header: string, limit: number): string {
+  let octets = ''
+  let at = 0
+  for (; header.length - at > limit; at += limit) {
+    octets += encodeRecord(RECORD.part, header.slice(at, at + limit))
+  }
+  return octets + encodeRecord(RECORD.line, header.slice(at))
 }
