@@ -53,7 +53,8 @@ async function cell(
   t.equal(outcome.bounced, 1, 'the undeliverable message was returned')
   t.equal(outcome.left.length, 1, 'one deferred message is left in the queue')
   t.match(outcome.mailq, /^ +\(not now\)\n +user@later\.test$/m, 'the queue listing says why')
-  t.same(outcome.complaints, [], 'no daemon complained')
+  const { complaints } = outcome
+  t.same(complaints, [], `no daemon complained: ${complaints.join(' | ') || 'none'}`)
   if (name === 'smtp' || name === 'scache') {
     t.ok(outcome.reused > 0, `connections were reused (${outcome.reused} times)`)
     t.ok(outcome.sessions < RELAYED, 'fewer sessions than messages')

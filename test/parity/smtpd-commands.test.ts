@@ -1,0 +1,358 @@
+/**
+ * smtpd-commands.test - the commands of SMTP, their syntax and their order, beside the real smtpd(8)
+ */
+import t from 'tap'
+import { compareSessions, type SessionScript } from './smtpd-sessions.ts'
+
+const HELLO = 'EHLO client.test'
+const FROM = 'MAIL FROM:<a@client.test>'
+const TO = 'RCPT TO:<joe@example.com>'
+
+/** A session of one command after EHLO each. */
+const each = (title: string, service: string, ...commands: string[]): SessionScript => ({
+  title,
+  service,
+  script: [HELLO, ...commands, 'QUIT'],
+})
+
+/** MAIL commands, each in a transaction of its own. */
+const sessions: readonly SessionScript[] = [
+  { title: 'HELO', script: ['HELO client.test', 'NOOP', 'QUIT'] },
+  { title: 'EHLO', script: ['EHLO client.test', 'HELO client.test', 'QUIT'] },
+  { title: 'no command at all', script: [] },
+  { title: 'QUIT at once', script: ['QUIT'] },
+  {
+    title: 'greetings without an argument, with odd ones',
+    script: [
+      ...['HELO', 'EHLO', 'HELO  ', 'EHLO a b c', 'HELO  a   b', 'EHLO [192.0.2.1]', 'EHLO <x@y>'],
+      ...['EHLO "quoted \x01 name"', 'helo lower', 'eHLO Mixed.Example', 'EHLO tab\there', 'QUIT'],
+    ],
+  },
+  {
+    title: 'a greeting drops the transaction',
+    script: [HELLO, FROM, TO, 'HELO other', TO, 'DATA', 'QUIT'],
+  },
+  each(
+    'order of commands',
+    'patient',
+    TO,
+    'DATA',
+    FROM,
+    FROM,
+    'DATA',
+    TO,
+    FROM,
+    'RSET',
+    TO,
+    'DATA',
+  ),
+  { title: 'mail without a greeting', script: [FROM, TO, 'RSET', 'VRFY joe', 'QUIT'] },
+  {
+    title: 'smtpd_helo_required',
+    service: 'hello',
+    script: [
+      FROM,
+      TO,
+      'VRFY joe@example.com',
+      'ETRN example.com',
+      'DATA',
+      'RSET',
+      HELLO,
+      FROM,
+      'QUIT',
+    ],
+  },
+  each(
+    'DSN and others discarded from EHLO',
+    'discards',
+    ...[
+      'MAIL FROM:<a@b.test> RET=FULL',
+      'MAIL FROM:<a@b.test> ENVID=x',
+      'MAIL FROM:<a@b.test> SIZE=1',
+    ],
+    ...[
+      TO,
+      'RCPT TO:<joe@example.com> NOTIFY=NEVER',
+      'RCPT TO:<joe@example.com> ORCPT=rfc822;x@y',
+      'RSET',
+    ],
+    ...[
+      'MAIL FROM:<a@b.test> BODY=8BITMIME',
+      'RSET',
+      'VRFY joe@example.com',
+      'ETRN x.test',
+      'BDAT 0',
+    ],
+  ),
+  { title: 'silent-discard', service: 'silent', script: [HELLO, 'BDAT 1 LAST'] },
+  { title: 'everything discarded', service: 'bare', script: [HELLO, FROM, TO, 'QUIT'] },
+  each(
+    'RSET, NOOP, QUIT with arguments',
+    'patient',
+    ...[
+      'RSET now',
+      'rset',
+      'RSET ',
+      'NOOP',
+      'NOOP x',
+      'NOOP x y',
+      'DATA x',
+      FROM,
+      TO,
+      'DATA x',
+      'QUIT now',
+    ],
+  ),
+  each(
+    'VRFY',
+    'patient',
+    ...[
+      'VRFY',
+      'VRFY joe',
+      'VRFY joe@example.com',
+      'VRFY <joe@example.com>',
+      'VRFY no@example.com',
+    ],
+    ...['VRFY joe@other.example', 'VRFY joe@relay.example', 'VRFY <>', 'VRFY ""', 'VRFY joe ann'],
+    ...[
+      'VRFY joe@example.com SMTPUTF8',
+      'VRFY SMTPUTF8',
+      'VRFY postmaster',
+      'VRFY <joe@example.com',
+      'VRFY a@b@c',
+    ],
+    ...[
+      'VRFY Joe <joe@example.com>',
+      'VRFY joe x SMTPUTF8',
+      'VRFY <joe@example.com> x',
+      'VRFY joe@example..com',
+    ],
+    ...[
+      'VRFY "joe"@example.com',
+      'VRFY @x.test:joe@example.com',
+      'EXPN joe',
+      FROM,
+      'VRFY joe@example.com',
+    ],
+  ),
+  each('VRFY disabled', 'closed', 'VRFY joe@example.com', 'VRFY', 'ETRN example.com'),
+  each(
+    'ETRN',
+    'patient',
+    ...[
+      'ETRN',
+      'ETRN example.com',
+      'ETRN relay.example',
+      'ETRN @relay.example',
+      'ETRN #relay.example',
+    ],
+    ...[
+      'ETRN sub.relay.example',
+      'ETRN relay.example x',
+      'ETRN -bad-',
+      'ETRN [192.0.2.1]',
+      'ETRN [x]',
+    ],
+    ...['ETRN other.example', 'ETRN a_b.example', 'ETRN @', FROM, 'ETRN relay.example'],
+  ),
+  each(
+    'unknown commands',
+    'patient',
+    ...[
+      'HELP',
+      'FOO',
+      'FOO bar',
+      'TURN',
+      'EXPN joe',
+      'SEND FROM:<x>',
+      'SOML',
+      'AUTH PLAIN',
+      'AUTH',
+      'STARTTLS',
+    ],
+    ...[
+      'STARTTLS x',
+      'XCLIENT',
+      'XCLIENT NAME=x',
+      'XFORWARD',
+      'XFORWARD NAME=x',
+      'XFOO',
+      'BURL x',
+      '.',
+      '..',
+    ],
+  ),
+  each('empty lines', 'patient', '', ' ', '\t', '   NOOP', '\tNOOP', '\x01', '\x7f'),
+  {
+    title: 'NUL in a command',
+    service: 'patient',
+    script: [HELLO, 'NO\0OP', 'NOOP\0x', '\0', 'MAIL FROM:<a\0b@c.test>'],
+  },
+  {
+    title: 'octets above 127',
+    service: 'patient',
+    script: [
+      HELLO,
+      'MAIL FROM:<\xc3\xa9@c.test>',
+      'RSET',
+      'MAIL FROM:<\xc3\xa9@c.test> SMTPUTF8',
+      'RCPT TO:<\xc3\xa9@example.com>',
+      'RSET',
+      'MAIL FROM:<\xe9@c.test>',
+      'HELO \xe9',
+      'EHLO \xc3\xa9.test',
+      'FOO\xff',
+      'MAIL FROM:<a@\xc3\xa9.test>',
+      'RSET',
+      'MAIL FROM:<a@\xc3\xa9.test> SMTPUTF8',
+      'RCPT TO:<joe@\xc3\xa9.test>',
+      'VRFY \xc3\xa9@example.com SMTPUTF8',
+      'VRFY \xc3\xa9@example.com',
+    ],
+  },
+  {
+    title: 'octets above 127, strict_smtputf8',
+    service: 'utf8',
+    script: [
+      HELLO,
+      'MAIL FROM:<\xc3\xa9@c.test>',
+      'MAIL FROM:<a@\xc3\xa9.test>',
+      FROM,
+      'RCPT TO:<\xc3\xa9@example.com>',
+      'RSET',
+      'MAIL FROM:<\xc3\xa9@c.test> SMTPUTF8',
+      'RCPT TO:<\xc3\xa9@example.com>',
+      'VRFY \xc3\xa9@example.com',
+      'VRFY \xc3\xa9@example.com SMTPUTF8',
+    ],
+  },
+  {
+    title: 'octets above 127 without SMTPUTF8',
+    service: 'ascii',
+    script: [
+      HELLO,
+      'MAIL FROM:<\xe9@c.test>',
+      'RSET',
+      'MAIL FROM:<a@c.test> SMTPUTF8',
+      FROM,
+      'RCPT TO:<\xe9@example.com>',
+      'VRFY joe SMTPUTF8',
+      'HELO \xe9',
+      'ETRN \xe9.test',
+    ],
+  },
+  { title: 'forbidden commands', script: ['GET / HTTP/1.0', 'NOOP'] },
+  { title: 'forbidden command CONNECT', script: [HELLO, 'CONNECT x:25 HTTP/1.0'] },
+  { title: 'forbidden command POST in lower case', script: ['post / HTTP/1.0'] },
+  { title: 'a header for a command', script: ['Subject: hello'] },
+  {
+    title: 'other forbidden commands',
+    service: 'words',
+    script: ['GET /', 'Foo: bar', 'BANANA', 'QUIT'],
+  },
+  {
+    title: 'smtpd_noop_commands',
+    service: 'words',
+    script: ['HELP me', 'help', 'EXPN', 'NOOP', HELLO, 'QUIT'],
+  },
+  {
+    title: 'a long command',
+    service: 'patient',
+    script: [
+      `EHLO ${'x'.repeat(600)}`,
+      `NOOP ${'x'.repeat(2035)}`,
+      `NOOP ${'x'.repeat(2050)}`,
+      `MAIL FROM:<${'x'.repeat(3000)}@y.test>`,
+      `FOO${'x'.repeat(9000)}`,
+    ],
+  },
+  {
+    title: 'a short line limit',
+    service: 'short',
+    script: [
+      HELLO,
+      `NOOP ${'x'.repeat(500)}`,
+      `NOOP ${'x'.repeat(506)}`,
+      `NOOP ${'x'.repeat(507)}`,
+      `NOOP ${'x'.repeat(508)}`,
+      `NOOP ${'x'.repeat(600)}`,
+    ],
+  },
+  {
+    title: 'bare LF and CR in commands',
+    script: [
+      HELLO,
+      { raw: 'NOOP\n' },
+      { raw: 'NOOP\r\r\n' },
+      { raw: 'NO\rOP\r\n' },
+      { raw: 'RSET\r \r\n' },
+      { raw: '\n' },
+    ],
+  },
+  {
+    title: 'a client that leaves in a command',
+    script: [HELLO, FROM, { raw: 'RCPT TO:<jo', replies: 0 }],
+  },
+  { title: 'a client that leaves after MAIL', script: [HELLO, FROM] },
+  { title: 'a client that leaves after RCPT', script: [HELLO, FROM, TO] },
+  { title: 'soft and hard errors', service: 'strictly', script: ['X1', 'X2', 'X3', 'X4', 'X5'] },
+  {
+    title: 'a message forgives errors',
+    service: 'strictly',
+    script: ['X1', HELLO, 'X2', FROM, TO, 'DATA', '.', 'X1', 'X2', 'X3', 'X4', 'X5'],
+  },
+  {
+    title: 'junk commands',
+    service: 'strictly',
+    script: [HELLO, 'NOOP', 'NOOP', 'RSET', 'VRFY joe', 'NOOP', 'NOOP', 'NOOP', 'NOOP'],
+  },
+  {
+    title: 'recipient limit and overshoot',
+    service: 'strictly',
+    script: [HELLO, FROM, TO, TO, TO, TO, TO, TO, TO, 'DATA', '.', FROM, TO, 'QUIT'],
+  },
+  {
+    title: 'soft_bounce',
+    service: 'soft',
+    script: [
+      HELLO,
+      'FOO',
+      FROM,
+      'RCPT TO:<x@other.example>',
+      'RCPT TO:<no@example.com>',
+      'MAIL',
+      'BDAT x',
+    ],
+  },
+]
+
+t.test('commands', async (t) => {
+  await compareSessions(t, {
+    services: {
+      plain: {},
+      patient: { smtpd_hard_error_limit: '200', smtpd_junk_command_limit: '200' },
+      strict: { strict_rfc821_envelopes: 'yes', smtpd_hard_error_limit: '200' },
+      hello: { smtpd_helo_required: 'yes' },
+      discards: { smtpd_discard_ehlo_keywords: 'dsn, size, chunking, etrn' },
+      silent: { smtpd_discard_ehlo_keywords: 'silent-discard chunking' },
+      bare: {
+        smtpd_discard_ehlo_keywords:
+          'pipelining size vrfy etrn enhancedstatuscodes 8bitmime dsn smtputf8 chunking starttls auth',
+      },
+      closed: { disable_vrfy_command: 'yes' },
+      utf8: { strict_smtputf8: 'yes', smtpd_hard_error_limit: '200' },
+      ascii: { smtputf8_enable: 'no', smtpd_hard_error_limit: '200' },
+      words: { smtpd_forbidden_commands: 'BANANA', smtpd_noop_commands: 'HELP, EXPN' },
+      short: { line_length_limit: '512', smtpd_hard_error_limit: '200' },
+      strictly: {
+        smtpd_soft_error_limit: '2',
+        smtpd_hard_error_limit: '4',
+        smtpd_junk_command_limit: '3',
+        smtpd_recipient_limit: '2',
+        smtpd_recipient_overshoot_limit: '2',
+      },
+      soft: { soft_bounce: 'yes' },
+    },
+    sessions,
+  })
+})
