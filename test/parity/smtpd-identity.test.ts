@@ -244,18 +244,6 @@ const sessions: readonly SessionScript[] = [
     'XCLIENT NAME=x',
     'XFORWARD NAME=y',
   ),
-  session(
-    'footer on the same line',
-    'footer',
-    HELLO,
-    'FOO',
-    'MAIL FROM:<a@b.test>',
-    'RCPT TO:<x@y.test>',
-    'RCPT TO:<no@example.com>',
-    'MAIL',
-    'HELO',
-    'GET /',
-  ),
 ]
 
 const trusted = {

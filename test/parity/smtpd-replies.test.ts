@@ -27,6 +27,18 @@ const session = (title: string, service: string, ...script: string[]): SessionSc
 
 const sessions: readonly SessionScript[] = [
   session(
+    'footer on the same line',
+    'footer',
+    HELLO,
+    'FOO',
+    'MAIL FROM:<a@b.test>',
+    'RCPT TO:<x@y.test>',
+    'RCPT TO:<no@example.com>',
+    'MAIL',
+    'HELO',
+    'GET /',
+  ),
+  session(
     'footer with attributes',
     'attributes',
     HELLO,

@@ -1,9 +1,10 @@
 import t from 'tap'
 import { isUtf8, parseCommand } from './command.ts'
+import { parseAddress, parseClientAttributes, parseName, parsePort } from './client-attributes.ts'
 import { CommandCounts } from './command-counts.ts'
 import { escapeText } from './escape-text.ts'
 import { maskAddress } from './mask-address.ts'
-import { decodeXtext } from './xtext.ts'
+import { decodeUnitext, decodeXtext } from './xtext.ts'
 import { reverseAddress } from './restrictions/reverse-address.ts'
 import { replyText } from './restrictions/reply-text.ts'
 
@@ -17,7 +18,8 @@ t.test('parseCommand()', (t) => {
     argument: 'FROM:<a b> SIZE=1',
     words: ['FROM:<a', 'b>', 'SIZE=1'],
   })
-  t.equal(parseCommand('HELO a\x1bb\xff').argument, 'a?b?')
+  t.equal(parseCommand('HELO a\x1bb\xff').argument, 'a?b\xff')
+  t.equal(parseCommand('MAIL\rFROM:<a>\t\r').verb, 'MAIL')
   t.end()
 })
 
@@ -64,7 +66,38 @@ t.test('reverseAddress()', (t) => {
 t.test('decodeXtext()', (t) => {
   t.equal(decodeXtext('a+2Bb+3D'), 'a+b=')
   t.equal(decodeXtext('a+zz'), undefined)
-  t.equal(decodeXtext('a=b'), undefined)
+  t.equal(decodeXtext('a=b+2b'), 'a=b+', 'as liberal as Postfix')
+  t.equal(decodeXtext('a+'), undefined)
+  t.end()
+})
+
+t.test('decodeUnitext()', (t) => {
+  t.equal(decodeUnitext('a\\x{20AC}+2b'), 'a\xe2\x82\xac+2b')
+  t.equal(decodeUnitext('a\\x{zz}'), undefined)
+  t.equal(decodeUnitext('a\\b'), undefined)
+  t.equal(decodeUnitext('\\x{110000}'), undefined)
+  t.end()
+})
+
+t.test('parseClientAttributes()', (t) => {
+  const parse = (text: string): unknown => parseClientAttributes(text.split(' '))
+  t.same(parse('name=a.example Addr=192.0.2.1 HELO=a+20<b>'), [
+    ['NAME', 'a.example'],
+    ['ADDR', '192.0.2.1'],
+    ['HELO', 'a??b?'],
+  ])
+  t.throws(() => parse('NAME'), { message: 'Error: attribute=value expected' })
+  t.throws(() => parse('NAME='), { message: 'Error: attribute=value expected' })
+  t.throws(() => parse(`NAME=${'a'.repeat(256)}`), {
+    message: 'Error: attribute value too long',
+  })
+  t.throws(() => parseName('NAME', '-a'), { message: 'Bad NAME syntax: -a' })
+  t.equal(parseName('NAME', '[Unavailable]'), 'unknown')
+  t.equal(parseAddress('ADDR', 'IPv6:2001:db8::1', true), '2001:db8::1')
+  t.throws(() => parseAddress('ADDR', 'IPv6:2001:db8::1', false), {
+    message: 'Bad ADDR syntax: IPv6:2001:db8::1',
+  })
+  t.throws(() => parsePort('PORT', 'x'), { message: 'Bad PORT syntax: x' })
   t.end()
 })
 

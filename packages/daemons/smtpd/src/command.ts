@@ -1,11 +1,9 @@
 /**
  * command - one line from the client, taken apart
  *
- * Words are separated by blanks. What follows `MAIL FROM:` and `RCPT TO:` is left to the verb, because a path
- * may hold blanks. Unprintable octets become `?` here, so no later log line or reply needs care.
+ * Words are separated by blanks (or tabs, or carriage returns). What follows `MAIL FROM:` and `RCPT TO:` is left to the verb, because a path
+ * may hold blanks. Control characters become `?` here; what is no UTF-8 stays for the verb to judge.
  */
-import { printable } from '@posthorn/log/printable'
-
 export interface Command {
   /** As the client wrote it. */
   readonly verb: string
@@ -20,11 +18,12 @@ const EMPTY: Command = { verb: '', argument: '', words: [] }
 /** `line` is without its line end. An empty verb: the line says nothing. */
 export function parseCommand(line: string): Command {
   const nul = line.indexOf('\0')
-  const text = printable((nul < 0 ? line : line.slice(0, nul)).replaceAll('\t', ' ')).trim()
+  const words = (nul < 0 ? line : line.slice(0, nul)).replace(/[\t\v\f\r]/g, ' ')
+  const text = words.replace(/[\x00-\x1f\x7f]/g, '?').replace(/^ +| +$/g, '')
   if (text === '') return EMPTY
   const blank = text.indexOf(' ')
   if (blank < 0) return { verb: text, argument: '', words: [] }
-  const argument = text.slice(blank).trimStart()
+  const argument = text.slice(blank).replace(/^ +/, '')
   return { verb: text.slice(0, blank), argument, words: argument.split(/ +/) }
 }
 

@@ -1,7 +1,7 @@
 /**
  * content-records - turns message content into records for cleanup(8)
  *
- * One `N` record per line, without its line end; a line beyond the limit is `L` records and a last `N`. Works
+ * One `N` record per line, without its line end; a line that reaches the limit is `L` records and a last `N`. Works
  * on whatever chunk has arrived, looking for LF only: no work per character, no string per line that is not
  * part of the output.
  *   - dot-stuffing is undone (RFC 5321 4.5.2), for DATA; BDAT has none
@@ -40,7 +40,7 @@ export class ContentRecords {
   /** In the middle of a line that is longer than the limit. */
   #isMiddle = false
   #hadCrLf = true
-  /** Octets of content so far, line ends counted as two. */
+  /** Octets of content so far, two for the end of each line and of each piece of a long one. */
   octets = 0
   isOversize = false
   /** A line ended with LF alone. */
@@ -130,7 +130,7 @@ export class ContentRecords {
   #pushPart(text: string, at: number): number {
     const end = at + this.#rules.lineLimit
     if (this.#isFirst) this.#begin(text, at)
-    if (this.#grow(this.#rules.lineLimit)) {
+    if (this.#grow(this.#rules.lineLimit + 2)) {
       this.#records += encodeRecord(RECORD.part, text.slice(at, end))
     }
     this.#isMiddle = true
@@ -139,7 +139,7 @@ export class ContentRecords {
 
   #pushLine(text: string, start: number, end: number): void {
     let at = start
-    while (end - at > this.#rules.lineLimit) at = this.#pushPart(text, at)
+    while (end - at >= this.#rules.lineLimit) at = this.#pushPart(text, at)
     if (this.#isFirst && this.#isSeparator(text, at, end)) return
     const length = end - at
     this.#isMiddle = false

@@ -6,12 +6,18 @@
 import { log } from '@posthorn/log/log'
 import { CLEANUP_STATUS, type SubmissionResult } from '@posthorn/wire/cleanup-protocol'
 import { ContentRecords } from './content-records.ts'
+import type { FilterReply, ProxyFilter } from './proxy-filter.ts'
 import { encodeTraceHeaders, finishQueueFile, WRITE_ERROR } from './queue-file.ts'
 import type { Session } from './session.ts'
 import type { Transaction } from './transaction.ts'
 
-/** Starts the content: our headers, and the converter for what follows. */
-export function beginContent(session: Session, transaction: Transaction): ContentRecords {
+/** Starts the content: our headers, and the converter for what follows. The reply of a filter that wants none. */
+export async function beginContent(
+  session: Session,
+  transaction: Transaction,
+): Promise<ContentRecords | FilterReply> {
+  const go = await transaction.filter?.command('DATA')
+  if (go !== undefined && go[0]?.startsWith('354') !== true) return go
   const { lineLengthLimit, messageSizeLimit } = session.host.settings
   const rules = {
     lineLimit: lineLengthLimit,
@@ -29,15 +35,17 @@ export function sendContent(
   transaction: Transaction,
   content: ContentRecords,
 ): void {
-  const { queueFile } = transaction
-  if (queueFile === undefined) return
+  const { queueFile, filter } = transaction
+  if (queueFile === undefined && filter === undefined) return
   if (content.isOversize) {
-    log.warning(`${queueFile.queueId}: queue file size limit exceeded`)
+    log.warning(`${session.queueName}: queue file size limit exceeded`)
     transaction.cancel()
     return
   }
   const records = content.takeRecords()
-  if (records !== '') queueFile.send(records)
+  if (records === '') return
+  queueFile?.send(records)
+  filter?.send(records)
 }
 
 /** What to reply when cleanup(8) has refused; `reason` is a complete reply where the caller asked for that. */
@@ -69,8 +77,8 @@ function withCode(code: string, reason: string): string {
 }
 
 /**
- * Ends the message: applies the restrictions on its end, waits for cleanup(8), and replies. `accepted` makes the
- * reply of success from the queue id. The transaction is over in any case.
+ * Ends the message: applies the restrictions on its end, waits for cleanup(8) or the filter, and replies. `accepted`
+ * makes the reply of success from the queue id. The transaction is over in any case.
  */
 export async function endContent(
   session: Session,
@@ -78,37 +86,66 @@ export async function endContent(
   content: ContentRecords,
   accepted: (queueId: string) => string,
 ): Promise<'done' | 'error'> {
-  const { settings, policy } = session.host
   session.where = 'END-OF-MESSAGE'
-  let refusal: string | undefined
-  const { queueFile } = transaction
-  const { bareNewlineRejectCode: code, hostname } = settings
+  const { queueFile, filter } = transaction
+  const refusal = await refuseContent(session, transaction, content)
+  if (refusal === undefined && filter !== undefined) return endFilter(session, transaction, filter)
+  if (refusal !== undefined || queueFile === undefined)
+    return refused(session, refusal ?? WRITE_ERROR)
+  const result = await finishQueueFile(transaction, queueFile)
+  transaction.queueFile = undefined
+  if (result.status !== CLEANUP_STATUS.ok) {
+    const { bareNewlineRejectCode: code, hostname } = session.host.settings
+    return refused(session, failureReply(result, hostname, code))
+  }
+  session.reply(accepted(queueFile.queueId))
+  forgive(session)
+  session.reset()
+  return 'done'
+}
+
+function refused(session: Session, reply: string): 'error' {
+  session.reset()
+  session.reply(reply)
+  return 'error'
+}
+
+/** Whoever has brought a message may make errors again. */
+function forgive(session: Session): void {
+  session.errorCount = 0
+  session.junkCount = 0
+}
+
+/** What stands against the message before anybody is asked to take it. */
+async function refuseContent(
+  session: Session,
+  { queueFile, filter }: Transaction,
+  content: ContentRecords,
+): Promise<string | undefined> {
+  const { bareNewlineRejectCode: code, hostname } = session.host.settings
+  const failed = (status: number): string => failureReply({ status, reason: '' }, hostname, code)
   if (session.bareNewline === 'reject' && content.hasBareLf) {
     session.logAction('reject', 'bare <LF> received')
-    refusal = failureReply({ status: CLEANUP_STATUS.bareLf, reason: '' }, hostname, code)
-  } else if (content.isOversize) {
-    refusal = failureReply({ status: CLEANUP_STATUS.size, reason: '' }, hostname, code)
-  } else if (queueFile === undefined) {
-    refusal = failureReply({ status: CLEANUP_STATUS.write, reason: '' }, hostname, code)
-  } else {
-    const denied = await policy.checkEndOfData(session)
-    if (denied !== undefined) {
-      session.reset()
-      session.reply(denied)
-      return 'error'
-    }
-    const result = await finishQueueFile(transaction, queueFile)
-    transaction.queueFile = undefined
-    if (result.status === CLEANUP_STATUS.ok) {
-      session.reply(accepted(queueFile.queueId))
-      session.errorCount = 0
-      session.junkCount = 0
-      session.reset()
-      return 'done'
-    }
-    refusal = failureReply(result, hostname, code)
+    return failed(CLEANUP_STATUS.bareLf)
   }
+  if (content.isOversize) return failed(CLEANUP_STATUS.size)
+  if (queueFile === undefined && filter === undefined) return failed(CLEANUP_STATUS.write)
+  return session.host.policy.checkEndOfData(session)
+}
+
+/** The filter's reply is the client's. */
+async function endFilter(
+  session: Session,
+  transaction: Transaction,
+  filter: ProxyFilter,
+): Promise<'done' | 'error'> {
+  const reply = await filter.finish()
+  transaction.filter = undefined
+  const isDone = reply[0]?.startsWith('2') === true
+  const what = isDone ? 'proxy-accept' : 'proxy-reject'
+  log.info(`${what}: END-OF-MESSAGE: ${reply.join('\r\n')}; ${session.context}`)
+  if (isDone) forgive(session)
   session.reset()
-  session.reply(refusal)
-  return 'error'
+  session.reply(...reply)
+  return isDone ? 'done' : 'error'
 }

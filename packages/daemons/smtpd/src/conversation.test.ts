@@ -28,6 +28,7 @@ import {
   RewriteReply,
   rewriteProtocol,
 } from '@posthorn/wire/rewrite-protocol'
+import { VerifyQuery, VerifyQueryReply, verifyProtocol } from '@posthorn/wire/verify-protocol'
 import { defineSmtpd } from './smtpd.ts'
 
 const SETTINGS = {
@@ -161,6 +162,21 @@ function policyService(notes: string[]): (channel: Channel) => Promise<void> {
   }
 }
 
+/** Knows addresses by their local part. */
+async function verifyService(channel: Channel): Promise<void> {
+  channel.announce(verifyProtocol)
+  for (;;) {
+    const attrs = await channel.receive()
+    if (attrs === undefined) return
+    const { address } = VerifyQuery.parse(attrs)
+    const { local } = splitAddress(address)
+    const recipientStatus = { bounced: 2, todo: 3 }[local] ?? 0
+    const status = local === 'failed' ? -1 : 0
+    const reason = local === 'bounced' ? '5.1.1 no such user' : 'in progress'
+    channel.send(VerifyQueryReply.encode({ status, recipientStatus, reason }))
+  }
+}
+
 /** One session: what is sent, what comes back. */
 async function converse(
   service: { serve?: (stream: ByteStream, client: never) => Promise<void> },
@@ -229,6 +245,7 @@ t.test('sessions as in conversation.ref', async (t) => {
   const cleanedUp = serveOn(t, 'public/cleanup', cleanupService(notes))
   serveOn(t, 'private/rewrite', rewriteService)
   serveOn(t, 'private/policy', policyService(notes))
+  serveOn(t, 'private/verify', verifyService)
 
   const report: string[] = []
   const input = readFileSync(new URL('conversation.in', import.meta.url), 'latin1')

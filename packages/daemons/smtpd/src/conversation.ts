@@ -14,6 +14,7 @@ import { readCommandLine, takeCommandLine, type CommandLine } from './command-re
 import { requestDeadline } from './request-deadline.ts'
 import { escapeText } from './escape-text.ts'
 import type { Session } from './session.ts'
+import { bdat } from './verbs/bdat.ts'
 import { quit } from './verbs/quit.ts'
 import { NO_TLS } from './verbs/unavailable.ts'
 import { findVerb } from './verbs/verbs.ts'
@@ -21,8 +22,7 @@ import type { Verb } from './verb.ts'
 
 /** Serves the client until it is gone. Never rejects because of what the client does. */
 export async function converse(session: Session): Promise<void> {
-  const { client } = session
-  log.info(`connect from ${client.label}`)
+  log.info(`connect from ${session.client.label}`)
   let reason: string | undefined
   try {
     reason = await serveClient(session)
@@ -32,9 +32,10 @@ export async function converse(session: Session): Promise<void> {
     reason = reasonOf(session, error)
     await session.sendReplies()
   } finally {
-    if (reason !== undefined) log.info(`${reason} after ${whereOf(session)} from ${client.label}`)
+    if (reason !== undefined)
+      log.info(`${reason} after ${whereOf(session)} from ${session.client.label}`)
     session.reset()
-    log.info(`disconnect from ${client.label} ${session.counts.toString()}`)
+    log.info(`disconnect from ${session.client.label} ${session.counts.toString()}`)
     await session.counter.end()
   }
 }
@@ -62,7 +63,10 @@ function whereOf(session: Session): string {
   if (content === undefined || (session.where !== 'DATA' && session.where !== 'BDAT')) {
     return session.where
   }
-  return `${session.where} (${content.octets + bdatPending.length + session.stream.buffered.length} bytes)`
+  // of DATA whole lines count, of a chunk every octet
+  const unfinished =
+    session.where === 'DATA' ? 0 : bdatPending.length + session.stream.buffered.length
+  return `${session.where} (${content.octets + unfinished} bytes)`
 }
 
 async function serveClient(session: Session): Promise<string | undefined> {
@@ -75,15 +79,17 @@ async function serveClient(session: Session): Promise<string | undefined> {
     )
     return undefined
   }
+  if (session.isSpeechless) {
+    session.reply(`421 4.3.0 ${settings.hostname} Server local error`)
+    return undefined
+  }
   session.counter = await host.limits.counterFor(client)
   if ((await session.counter.connected()) === 'refuse') {
     const text = `${settings.hostname} Error: too many connections from ${client.address}`
     session.reply(`421 4.7.0 ${text}`)
     return undefined
   }
-  session.bareNewline = await host.policy.bareNewlineMode(client)
-  session.denied = await host.policy.checkClient(session)
-  session.reply(session.denied ?? settings.greeting)
+  await session.welcome(async () => talksTooEarly(session))
   session.stream.timeoutMs = settings.timeoutMs
   while (!session.isHangingUp) {
     if (session.errorCount >= settings.hardErrorLimit) {
@@ -95,6 +101,14 @@ async function serveClient(session: Session): Promise<string | undefined> {
     await serveLine(session, line.text)
   }
   return undefined
+}
+
+/** Has the client spoken before our greeting? postscreen(8) has seen to it for clients that it passes on. */
+async function talksTooEarly(session: Session): Promise<boolean> {
+  const { stream, host } = session
+  if (!host.settings.isPipeliningForbidden || session.isScreened || !stream.hasInput()) return false
+  if (!(await stream.fill())) return false
+  return isOutOfStep(session, 'CONNECT')
 }
 
 /** A pipelined command is served before the replies to those before it have left. */
@@ -125,8 +139,9 @@ function isBareLfRefused(session: Session, line: CommandLine): boolean {
   return true
 }
 
-async function serveLine(session: Session, line: string): Promise<void> {
+async function serveLine(session: Session, given: string): Promise<void> {
   const { settings, policy } = session.host
+  const line = await filterCommand(session, given)
   if (settings.isUtf8Enabled && !isUtf8(line)) {
     session.reply('500 5.5.2 Error: bad UTF-8 syntax')
     session.errorCount++
@@ -154,14 +169,24 @@ async function serveLine(session: Session, line: string): Promise<void> {
   } else if (session.needsTls && verb.isBeforeTls !== true) {
     session.reply(NO_TLS)
     session.errorCount++
-  } else if (!isOutOfStep(session, verb)) {
-    if ((await verb.serve(session, command)) === 'done') {
-      session.counts.succeeded(verb.name.toLowerCase())
-    } else {
-      session.errorCount++
-    }
+  } else if (!mustWait(session, verb) || !isOutOfStep(session, verb.name)) {
+    const outcome = await verb.serve(session, command)
+    if (outcome === 'done') session.counts.succeeded(verb.name.toLowerCase())
+    else if (outcome === 'error') session.errorCount++
     if (verb.isJunk === true) countJunk(session)
   }
+}
+
+/** smtpd_command_filter: another command in place of the one that came. */
+async function filterCommand(session: Session, line: string): Promise<string> {
+  const { commandFilter } = session.host
+  if (commandFilter.isEmpty) return line
+  const command = line.replace(/^[ \t\v\f\r]+/, '')
+  const answer = await commandFilter.find(command)
+  if (answer.kind === 'tryAgain') throw new Error(`smtpd_command_filter: ${answer.reason}`)
+  if (answer.kind === 'absent') return line
+  log.info(`${session.client.label}: replacing command "${command}" with "${answer.value}"`)
+  return answer.value
 }
 
 function countJunk(session: Session): void {
@@ -172,25 +197,34 @@ async function serveUnknown(session: Session, command: Command, line: string): P
   // somebody's web client, or content after a DATA that was refused
   const isHeader = /^[!-9;-~]+:/.test(command.verb)
   if (isHeader || (await session.host.policy.isForbidden(command.verb))) {
-    log.warning(`non-SMTP command from ${session.client.label}: ${line.slice(0, 100)}`)
+    log.warning(`non-SMTP command from ${session.client.label}: ${escapeText(line.slice(0, 100))}`)
     session.reply('221 2.7.0 Error: I can break rules, too. Goodbye.')
     session.isHangingUp = true
     return
   }
-  session.reply('500 5.5.2 Error: command not recognized')
+  session.reply(
+    session.denied === undefined
+      ? '500 5.5.2 Error: command not recognized'
+      : `503 5.7.0 Error: access denied for ${session.client.label}`,
+  )
   session.errorCount++
+}
+
+/** RFC 2920 3.1; without it, after every command. What follows BDAT is its chunk. */
+function mustWait(session: Session, verb: Verb): boolean {
+  return verb.isLastInGroup === true || (session.protocol === 'SMTP' && verb !== bdat)
 }
 
 /**
  * The client talks on where it must wait for a reply (RFC 2920 3.1). Logged once per session; refused when
  * smtpd_forbid_unauth_pipelining says so.
  */
-function isOutOfStep(session: Session, verb: Verb): boolean {
-  const mustWait = session.protocol === 'SMTP' || verb.isLastInGroup === true
-  if (!mustWait || session.hasPipelinedBadly || session.stream.buffered === '') return false
+function isOutOfStep(session: Session, where: string): boolean {
+  if (session.client.isLocalUser) return false
+  if (session.hasPipelinedBadly || session.stream.buffered === '') return false
   session.hasPipelinedBadly = true
   const text = escapeText(session.stream.buffered.slice(0, 100))
-  log.info(`improper command pipelining after ${verb.name} from ${session.client.label}: ${text}`)
+  log.info(`improper command pipelining after ${where} from ${session.client.label}: ${text}`)
   if (!session.host.settings.isPipeliningForbidden) return false
   session.reply('554 5.5.0 Error: SMTP protocol synchronization')
   session.isHangingUp = true

@@ -4,6 +4,7 @@
  * The order is part of what other programs see in queue files. Source: Postfix 3.7.
  */
 import { encodeRecord, RECORD } from '@posthorn/queue/record'
+import { originFamily, originLabel } from './forwarded-origin.ts'
 import { literalAddress } from './session-client.ts'
 import type { Session } from './session.ts'
 import type { Transaction } from './transaction.ts'
@@ -30,19 +31,15 @@ export function encodeEnvelope(
   if (settings.contentFilter !== '') {
     records += encodeRecord(RECORD.filter, settings.contentFilter)
   }
-  records += attribute('log_ident', queueId) + attribute('rewrite_context', rewriteContext)
+  records +=
+    attribute('log_ident', session.forwarded?.ident ?? queueId) +
+    attribute('rewrite_context', rewriteContext)
   if (parameters.envelopeId !== '') records += attribute('envelope_id', parameters.envelopeId)
   if (parameters.returnFlags !== 0) records += attribute('ret_flags', `${parameters.returnFlags}`)
   records += encodeRecord(RECORD.sender, transaction.sender)
   if (parameters.encoding !== '') records += attribute('encoding', parameters.encoding)
   records +=
-    attribute('log_client_name', client.name) +
-    attribute('log_client_address', literalAddress(client)) +
-    attribute('log_client_port', client.port) +
-    attribute('log_message_origin', client.label)
-  if (helo !== undefined) records += attribute('log_helo_name', helo)
-  records +=
-    attribute('log_protocol_name', protocol) +
+    loggedOrigin(session) +
     attribute('client_name', client.name) +
     attribute('reverse_client_name', client.reverseName) +
     attribute('client_address', client.address) +
@@ -55,6 +52,26 @@ export function encodeEnvelope(
     attribute('client_address_type', `${FAMILY_NUMBERS[client.family]}`)
   if (parameters.verp !== '') records += encodeRecord(RECORD.verp, parameters.verp)
   return records
+}
+
+/** Whom log lines name: the client, or the one that XFORWARD has told of. */
+function loggedOrigin({ forwarded, client, helo, protocol, host }: Session): string {
+  const origin =
+    forwarded?.hasClient === true
+      ? {
+          ...forwarded,
+          family: originFamily(forwarded),
+          label: originLabel(forwarded, host.settings.isPortLogged),
+        }
+      : { ...client, helo, protocol }
+  return (
+    attribute('log_client_name', origin.name) +
+    attribute('log_client_address', literalAddress(origin)) +
+    attribute('log_client_port', origin.port) +
+    attribute('log_message_origin', origin.label) +
+    (origin.helo === undefined ? '' : attribute('log_helo_name', origin.helo)) +
+    attribute('log_protocol_name', origin.protocol)
+  )
 }
 
 /** One recipient, with what the client said about notifications. */

@@ -1,13 +1,13 @@
 /**
- * queue-file - opens, fills and closes the queue file of a transaction, by way of cleanup(8)
+ * queue-file - fills and closes the queue file of a transaction, by way of cleanup(8)
  */
 import { formatSmtpReceived } from '@posthorn/message/received'
 import { encodeRecord, RECORD } from '@posthorn/queue/record'
 import { log } from '@posthorn/log/log'
 import { quoteAddress } from '@posthorn/address/quote-address'
-import { CLEANUP_FLAGS, openCleanup, type SubmissionResult } from '@posthorn/wire/cleanup-protocol'
+import type { SubmissionResult } from '@posthorn/wire/cleanup-protocol'
 import type { SubmissionSession } from '@posthorn/wire/submission-session'
-import { encodeEnvelope, encodeExtracted } from './envelope-records.ts'
+import { encodeExtracted } from './envelope-records.ts'
 import { literalAddress } from './session-client.ts'
 import type { Session } from './session.ts'
 import type { Transaction } from './transaction.ts'
@@ -15,59 +15,11 @@ import type { Transaction } from './transaction.ts'
 /** The client must come again: cleanup(8) could not take the message. */
 export const WRITE_ERROR = '451 4.3.0 Error: queue file write error'
 
-/**
- * The queue file of the transaction, made when it is needed first; sends the envelope up to the recipients.
- * Undefined after a log line when cleanup(8), or a filter before the queue, cannot be reached: the reply is WRITE_ERROR.
- */
-export async function openQueueFile(
-  session: Session,
-  transaction: Transaction,
-): Promise<SubmissionSession | undefined> {
-  if (transaction.queueFile !== undefined) return transaction.queueFile
-  const { settings, policy } = session.host
-  if (settings.proxyFilter !== '') {
-    log.warning(`connect to proxy filter ${settings.proxyFilter}: not supported yet`)
-    return undefined
-  }
-  const flags =
-    settings.cleanupFlags | (transaction.parameters.isSmtpUtf8 ? CLEANUP_FLAGS.smtpUtf8 : 0)
-  const rewriteContext = await policy.rewriteContext(session)
-  const { cleanupPath, ipcTimeoutMs: timeoutMs } = settings
-  let queueFile: SubmissionSession
-  try {
-    queueFile = await openCleanup(cleanupPath, { flags, timeoutMs })
-  } catch (error) {
-    log.warning(
-      `connect to ${cleanupPath}: ${error instanceof Error ? error.message : String(error)}`,
-    )
-    return undefined
-  }
-  transaction.queueFile = queueFile
-  transaction.arrivalMs = Date.now()
-  queueFile.send(encodeEnvelope(session, transaction, queueFile.queueId, rewriteContext))
-  log.info(`${queueFile.queueId}: client=${session.client.label}`)
-  return queueFile
-}
-
 /** The start of the content: headers from access tables, then our own Received:. */
 export function encodeTraceHeaders(session: Session, transaction: Transaction): string {
-  const { settings } = session.host
-  const { client } = session
-  const { isSmtpUtf8 } = transaction.parameters
-  const lines = formatSmtpReceived({
-    helo: session.helo ?? client.name,
-    client: { name: client.name, address: literalAddress(client) },
-    comments: [],
-    hostname: settings.hostname,
-    mailName: settings.mailName,
-    // RFC 6531 3.7.3
-    protocol: isSmtpUtf8 && session.protocol === 'ESMTP' ? 'UTF8SMTP' : session.protocol,
-    queueId: transaction.queueId ?? '',
-    timeMs: transaction.arrivalMs,
-    ...(transaction.onlyRecipient === undefined
-      ? {}
-      : { onlyRecipient: quoteAddress(transaction.onlyRecipient) }),
-  })
+  // a filter behind another one adds nothing: the first has told
+  const isTold = transaction.filter !== undefined && session.forwarded?.hasClient === true
+  const lines = isTold ? [] : receivedLines(session, transaction)
   return (
     encodeRecord(RECORD.message) +
     [...transaction.actions.prepended, ...lines]
@@ -76,12 +28,33 @@ export function encodeTraceHeaders(session: Session, transaction: Transaction): 
   )
 }
 
+function receivedLines(session: Session, transaction: Transaction): string[] {
+  const { settings } = session.host
+  const { client } = session
+  const { isSmtpUtf8 } = transaction.parameters
+  return formatSmtpReceived({
+    helo: session.helo ?? client.name,
+    client: { name: client.name, address: literalAddress(client) },
+    comments: [],
+    hostname: settings.hostname,
+    mailName: settings.mailName,
+    // RFC 6531 3.7.3
+    protocol: isSmtpUtf8 && session.protocol === 'ESMTP' ? 'UTF8SMTP' : session.protocol,
+    ...(transaction.queueId === undefined ? {} : { queueId: transaction.queueId }),
+    timeMs: transaction.arrivalMs,
+    ...(transaction.onlyRecipient === undefined
+      ? {}
+      : { onlyRecipient: quoteAddress(transaction.onlyRecipient) }),
+  })
+}
+
 /**
  * Waits until cleanup(8) has taken what was sent: a disk slower than the network must not fill our memory. When
  * cleanup(8) is lost, so is the queue file; the client hears of it at the end of the message.
  */
 export async function letCleanupRead(transaction: Transaction): Promise<void> {
-  const { queueFile } = transaction
+  const { queueFile, filter } = transaction
+  if (filter !== undefined) await filter.ready()
   if (queueFile === undefined) return
   try {
     await queueFile.ready()

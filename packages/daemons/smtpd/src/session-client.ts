@@ -24,6 +24,14 @@ export interface SessionClient {
   readonly isLocalUser: boolean
 }
 
+/** `name[address]`, as log lines name a client. */
+export function clientLabel(
+  client: Pick<SessionClient, 'name' | 'address' | 'port'>,
+  isPortLogged: boolean,
+): string {
+  return `${client.name}[${client.address}]${isPortLogged ? `:${client.port}` : ''}`
+}
+
 /** RFC 5321 4.1.3: the form inside an address literal. */
 export function literalAddress(client: Pick<SessionClient, 'address' | 'family'>): string {
   return client.family === 'inet6' ? `IPv6:${client.address}` : client.address

@@ -8,9 +8,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { quoteAddress } from '@posthorn/address/quote-address'
 import { log } from '@posthorn/log/log'
+import { printable } from '@posthorn/log/printable'
 import type { ByteStream } from '@posthorn/stream/byte-stream'
+import type { ClientPermissions } from './client-permissions.ts'
 import { uncounted } from './client-limits.ts'
 import { CommandCounts } from './command-counts.ts'
+import type { ForwardedOrigin } from './forwarded-origin.ts'
 import type { SessionClient } from './session-client.ts'
 import type { BareNewlineMode } from './smtpd-settings.ts'
 import type { SmtpdHost } from './smtpd-host.ts'
@@ -21,10 +24,23 @@ const PENDING_LIMIT = 4096
 
 let sessionCount = 0
 
+/** Before the client has been looked at. */
+const NOTHING_SPECIAL: ClientPermissions = {
+  mayXclient: false,
+  mayXforward: false,
+  mayVerp: false,
+  discardedKeywords: new Set(),
+}
+
 export class Session {
   readonly host: SmtpdHost
   readonly stream: ByteStream
-  readonly client: SessionClient
+  readonly isScreened: boolean
+  /** XCLIENT makes another one of it. */
+  client: SessionClient
+  permissions = NOTHING_SPECIAL
+  /** What XFORWARD said of the next message. */
+  forwarded: ForwardedOrigin | undefined
   readonly counts = new CommandCounts()
   /** What the client does, counted with all its other connections. */
   counter = uncounted
@@ -42,34 +58,60 @@ export class Session {
   bdat: 'none' | 'open' | 'failed' = 'none'
   /** The reply that refused this client at the start; smtpd_delay_reject = no. */
   denied: string | undefined
+  /** smtpd_delay_reject = no: what the lists before RCPT have deferred, should RCPT be permitted. */
+  readonly deferrals: Partial<Record<'client' | 'helo' | 'sender', string | undefined>> = {}
+  /** The load balancer in front of us did not say who the client is: the session ends at once. */
+  isSpeechless = false
+  /** What ETRN asks for, while it is being judged. */
+  etrnDomain = ''
+  /** How addresses in headers are completed: as for the client that has connected, whatever XCLIENT says. */
+  rewriteContext: 'local' | 'remote' = 'remote'
   /** Said once per session: see conversation.ts. */
   hasPipelinedBadly = false
   errorCount = 0
   junkCount = 0
   /** The conversation ends after the replies that are pending. */
   isHangingUp = false
+  #isWelcomed = false
   #pending = ''
   #isSlow = false
   readonly #startedAtMs = Date.now()
   readonly #serial = ++sessionCount
   #messageCount = 0
 
-  constructor(host: SmtpdHost, stream: ByteStream, client: SessionClient) {
+  /** @param isScreened postscreen(8) has passed the client on */
+  constructor(host: SmtpdHost, stream: ByteStream, client: SessionClient, isScreened = false) {
     this.host = host
     this.stream = stream
     this.client = client
+    this.isScreened = isScreened
   }
 
   /** Queues a reply of one line or more; code and enhanced code stand in each line as they should appear. */
   reply(...lines: readonly string[]): void {
     const { settings } = this.host
-    for (const line of lines) {
-      const text = settings.isSoftBounce ? softened(line) : line
+    const footed = this.host.footer === undefined ? lines : this.host.footer.append(this, lines)
+    for (const line of footed) {
+      const text = printable(settings.isSoftBounce ? softened(line) : line)
       // RFC 5321 3.8: after 421 the server closes; 521 is our own refusal to go on
       if (text.startsWith('421') || text.startsWith('521')) this.isHangingUp = true
       this.#pending += `${text}\r\n`
     }
     if (this.errorCount >= settings.softErrorLimit) this.#isSlow = true
+  }
+
+  /** Greets a client that has just connected, or has become another: smtpd_client_restrictions decide. */
+  async welcome(isTooEarly?: () => Promise<boolean>): Promise<void> {
+    const { policy, permissions, settings } = this.host
+    const granted = await permissions.of(this.client)
+    // whoever passes mail on as somebody else may go on doing so
+    const { mayXforward } = this.#isWelcomed ? this.permissions : granted
+    this.permissions = { ...granted, mayXforward }
+    if (!this.#isWelcomed) this.rewriteContext = await policy.rewriteContext(this)
+    this.#isWelcomed = true
+    this.bareNewline = await policy.bareNewlineMode(this.client)
+    this.denied = await policy.checkClient(this)
+    if ((await isTooEarly?.()) !== true) this.reply(this.denied ?? settings.greeting)
   }
 
   /** The configuration wants TLS from this client. */
@@ -116,8 +158,9 @@ export class Session {
 
   /** `ID: reject: RCPT from CLIENT: TEXT; from=...`: what an access decision did. */
   logAction(action: string, text: string): void {
+    const shown = this.host.settings.isSoftBounce && action === 'reject' ? softened(text) : text
     log.info(
-      `${this.queueName}: ${action}: ${this.where} from ${this.client.label}: ${text}; ${this.context}`,
+      `${this.queueName}: ${action}: ${this.where} from ${this.client.label}: ${shown}; ${this.context}`,
     )
   }
 
@@ -132,6 +175,7 @@ export class Session {
     this.transaction?.cancel()
     if (this.transaction !== undefined) this.#messageCount++
     this.transaction = undefined
+    this.forwarded = undefined
     this.recipient = undefined
     this.bdat = 'none'
   }
@@ -139,6 +183,6 @@ export class Session {
 
 /** soft_bounce: a permanent refusal becomes a temporary one, also in its enhanced code. */
 function softened(line: string): string {
-  if (!line.startsWith('5')) return line
+  if (!/^5\d\d/.test(line)) return line
   return `4${line.slice(1, 4)}${line.slice(4).replace(/^5(?=\.\d+\.\d+)/, '4')}`
 }

@@ -4,8 +4,13 @@
  * Names of parameters occur here and nowhere else in this daemon, except for restriction lists and tables
  * (restrictions/policy.ts).
  */
+import { ConfigError } from '@posthorn/config/config-error'
 import type { MainConfig } from '@posthorn/config/main-config'
 import { externalMailFlags, CLEANUP_FLAGS } from '@posthorn/wire/cleanup-protocol'
+
+import type { ProxyFilterSettings } from './proxy-filter.ts'
+import type { ProxyHeaderOptions } from './proxy-header.ts'
+import { parseEndpoint } from './service-endpoint.ts'
 
 export type BareNewlineMode = 'no' | 'normalize' | 'reject'
 
@@ -35,7 +40,6 @@ export interface SmtpdSettings {
   isStrictEnvelope: boolean
   isDelayReject: boolean
   isDelayOpen: boolean
-  discardedKeywords: ReadonlySet<string>
   bareNewline: BareNewlineMode
   bareNewlineRejectCode: number
   isPipeliningForbidden: boolean
@@ -44,6 +48,9 @@ export interface SmtpdSettings {
   isReceivedHidden: boolean
   cleanupPath: string
   flushPath: string
+  /** For local users: smtpd -S. */
+  postdropPath: string
+  configDirectory: string
   cleanupFlags: number
   ipcTimeoutMs: number
   contentFilter: string
@@ -51,9 +58,13 @@ export interface SmtpdSettings {
   isTlsRequired: boolean
   /** TLS from the first octet. */
   isTlsWrapped: boolean
-  /** A filter before the queue: host and port; empty: none. */
-  proxyFilter: string
+  /** A filter before the queue. */
+  proxyFilter: ProxyFilterSettings | undefined
+  hasIpv6: boolean
+  /** A load balancer says who the client is. */
+  proxyProtocol: ProxyHeaderOptions | undefined
   verpDelimiters: string
+  verpFilter: string
 }
 
 function cleanupFlags(config: MainConfig): number {
@@ -71,6 +82,24 @@ function bareNewlineMode(config: MainConfig): BareNewlineMode {
   return word === 'yes' || word === 'normalize' ? 'normalize' : 'no'
 }
 
+function proxyProtocol(config: MainConfig, hasIpv6: boolean): ProxyHeaderOptions | undefined {
+  const protocol = config.text('smtpd_upstream_proxy_protocol')
+  if (protocol === '') return undefined
+  if (protocol !== 'haproxy') throw new ConfigError(`unsupported protocol name: ${protocol}`)
+  return { timeoutMs: config.seconds('smtpd_upstream_proxy_timeout') * 1000, hasIpv6 }
+}
+
+function proxyFilter(config: MainConfig): ProxyFilterSettings | undefined {
+  const name = config.text('smtpd_proxy_filter')
+  if (name === '') return undefined
+  return {
+    name,
+    endpoint: parseEndpoint(name, 'smtpd_proxy_filter'),
+    timeoutMs: config.seconds('smtpd_proxy_timeout') * 1000,
+    helo: config.text('smtpd_proxy_ehlo'),
+  }
+}
+
 /** A level that we do not know is more than `may`. */
 export function isTlsRequired(config: MainConfig): boolean {
   const level = config.text('smtpd_tls_security_level')
@@ -80,6 +109,7 @@ export function isTlsRequired(config: MainConfig): boolean {
 /** @throws {ConfigError} */
 export function readSmtpdSettings(config: MainConfig): SmtpdSettings {
   const hostname = config.text('myhostname')
+  const hasIpv6 = config.list('inet_protocols').some((word) => word === 'ipv6' || word === 'all')
   return {
     hostname,
     mailName: config.text('mail_name'),
@@ -104,9 +134,6 @@ export function readSmtpdSettings(config: MainConfig): SmtpdSettings {
     isStrictEnvelope: config.boolean('strict_rfc821_envelopes'),
     isDelayReject: config.boolean('smtpd_delay_reject'),
     isDelayOpen: config.boolean('smtpd_delay_open_until_valid_rcpt'),
-    discardedKeywords: new Set(
-      [...config.flags('smtpd_discard_ehlo_keywords')].map((word) => word.toUpperCase()),
-    ),
     bareNewline: bareNewlineMode(config),
     bareNewlineRejectCode: config.integer('smtpd_forbid_bare_newline_reject_code'),
     isPipeliningForbidden: config.boolean('smtpd_forbid_unauth_pipelining'),
@@ -115,12 +142,17 @@ export function readSmtpdSettings(config: MainConfig): SmtpdSettings {
     isReceivedHidden: config.boolean('smtpd_hide_client_session'),
     cleanupPath: `public/${config.text('cleanup_service_name')}`,
     cleanupFlags: cleanupFlags(config),
+    postdropPath: `${config.text('command_directory')}/postdrop`,
+    configDirectory: config.directory,
     flushPath: `public/${config.text('flush_service_name')}`,
     ipcTimeoutMs: config.seconds('ipc_timeout') * 1000,
     isTlsRequired: isTlsRequired(config),
     isTlsWrapped: config.boolean('smtpd_tls_wrappermode'),
-    proxyFilter: config.text('smtpd_proxy_filter'),
+    proxyFilter: proxyFilter(config),
     contentFilter: config.text('content_filter'),
+    hasIpv6,
+    proxyProtocol: proxyProtocol(config, hasIpv6),
     verpDelimiters: config.text('default_verp_delimiters'),
+    verpFilter: config.text('verp_delimiter_filter'),
   }
 }

@@ -7,6 +7,7 @@
  * the queue file. RFC 5321 3.3.
  */
 import type { SubmissionSession } from '@posthorn/wire/submission-session'
+import type { ProxyFilter } from './proxy-filter.ts'
 import type { ContentRecords } from './content-records.ts'
 
 export interface MailParameters {
@@ -54,12 +55,17 @@ export class Transaction {
   /** The first accepted recipient, internal form. */
   firstRecipient = ''
   queueFile: SubmissionSession | undefined
+  /** A filter before the queue takes the message instead. */
+  filter: ProxyFilter | undefined
+  /** The client's MAIL command, for the filter. */
+  readonly mailCommand: string
   /** Set once the client sends content. */
   content: ContentRecords | undefined
   /** The start of a line whose end comes with the next chunk; at most line_length_limit. */
   bdatPending = ''
 
-  constructor(sender: string, parameters: MailParameters) {
+  constructor(sender: string, parameters: MailParameters, mailCommand = '') {
+    this.mailCommand = mailCommand
     this.sender = sender
     this.parameters = parameters
   }
@@ -77,5 +83,8 @@ export class Transaction {
   cancel(): void {
     this.queueFile?.cancel()
     this.queueFile = undefined
+    if (this.content === undefined) this.filter?.close()
+    else this.filter?.cancel()
+    this.filter = undefined
   }
 }

@@ -4,8 +4,8 @@
 import type { Command } from './command.ts'
 import type { Session } from './session.ts'
 
-/** done: counted as accepted; error: counts toward the error limits. The verb has replied in either case. */
-export type VerbOutcome = 'done' | 'error'
+/** done: counted as accepted; error: counts toward the error limits; restarted: neither. The verb has replied in any case. */
+export type VerbOutcome = 'done' | 'error' | 'restarted'
 
 export interface Verb {
   /** Upper case, as in log lines. */

@@ -13,16 +13,8 @@ const NO_EFFECT = 'it has no effect'
 const TEXTS: readonly (readonly [TextParameter, string])[] = [
   ['smtpd_milters', 'milter_default_action decides about the mail'],
   ['smtpd_milter_maps', 'milter_default_action decides about the mail'],
-  ['smtpd_proxy_filter', 'every message is refused for now'],
   ['smtpd_sender_login_maps', NO_EFFECT],
-  ['smtpd_command_filter', NO_EFFECT],
-  ['smtpd_reject_footer', NO_EFFECT],
-  ['smtpd_reject_footer_maps', NO_EFFECT],
-  ['smtpd_discard_ehlo_keyword_address_maps', NO_EFFECT],
   ['smtpd_dns_reply_filter', NO_EFFECT],
-  ['smtpd_authorized_xclient_hosts', 'XCLIENT is refused'],
-  ['smtpd_authorized_xforward_hosts', 'XFORWARD is refused'],
-  ['smtpd_upstream_proxy_protocol', NO_EFFECT],
 ]
 
 const SWITCHES: readonly (readonly [BooleanParameter, string])[] = [
@@ -36,6 +28,7 @@ export function warnAboutUnsupported(config: MainConfig): void {
   }
   for (const [name, effect] of TEXTS) if (config.text(name) !== '') warn(name, effect)
   for (const [name, effect] of SWITCHES) if (config.boolean(name)) warn(name, effect)
+  if (config.flags('smtpd_proxy_options').size > 0) warn('smtpd_proxy_options', NO_EFFECT)
   const level = config.text('smtpd_tls_security_level')
   if (isTlsRequired(config)) {
     const name = level === '' ? 'smtpd_enforce_tls' : 'smtpd_tls_security_level'

@@ -12,6 +12,7 @@ import { replyText } from './reply-text.ts'
 import {
   dunno,
   parseRestrictions,
+  misconfigured,
   permit,
   refuse,
   type Check,
@@ -26,10 +27,13 @@ export interface AccessSettings {
   compile: (restrictions: ReturnType<typeof parseRestrictions>) => Check[]
 }
 
+/** What only our own queue file can carry. */
+const NEEDS_QUEUE = new Set(['BCC', 'DISCARD', 'FILTER', 'HOLD', 'REDIRECT'])
+
 const DEFAULT_DETAIL = '5.7.1'
 
 /** RFC 3463 3.2: x.1.N means something else for a sender than for a recipient; other subjects get x.0.0. */
-function adaptDetail(text: string, subject: Subject): string {
+export function adaptDetail(text: string, subject: Subject): string {
   const [, code = '', detail = '', rest = ''] = /^([45])\.1\.(\d+)([^]*)$/.exec(text) ?? []
   if (code === '') return text
   const maps: Partial<Record<Subject['className'], Record<string, string>>> = {
@@ -61,6 +65,22 @@ function deferral(evaluation: Evaluation, subject: Subject, text: string): strin
   return refusalText(evaluation, subject, 450, words)
 }
 
+/** A list of restrictions. With a table in it, lookups could ask for lookups without end: a class must do. */
+function compileEntry(value: string, table: string, settings: AccessSettings): Check[] {
+  const words = splitList(value)
+  if (words.some((word) => /^\w+:/.test(word))) {
+    return [
+      () => {
+        log.warning(`access table ${table} has entry with lookup table: ${value}`)
+        log.warning('do not specify lookup tables inside SMTPD access maps')
+        log.warning('define a restriction class and specify its name instead.')
+        return misconfigured
+      },
+    ]
+  }
+  return settings.compile(parseRestrictions(words))
+}
+
 /** What the entry says is done; `table` and `subject` are for log lines and replies. */
 export async function carryOut(
   evaluation: Evaluation,
@@ -71,15 +91,24 @@ export async function carryOut(
 ): Promise<Verdict> {
   const [, word = '', rest = ''] = /^\s*(\S+)\s*([^]*?)\s*$/.exec(value) ?? []
   const keyword = word.toUpperCase()
+  if (NEEDS_QUEUE.has(keyword) && evaluation.session.host.settings.proxyFilter !== undefined) {
+    log.warning(
+      `access table ${table}: with smtpd_proxy_filter specified, action ${keyword} is unavailable`,
+    )
+    return dunno
+  }
   const actions = evaluation.session.transaction?.actions
   const show = (action: string, text: string): void => {
     evaluation.session.logAction(action, `<${subject.name}>: ${subject.className} ${text}`)
   }
   switch (keyword) {
+    case '':
+      log.warning(`access table ${table} entry  has empty value`)
+      return dunno
     case 'DUNNO':
       return dunno
     case 'OK':
-      return permit
+      return permit('OK', subject, `from ${table}`)
     case 'REJECT':
       return refusal(evaluation, subject, settings.rejectCode, rest === '' ? 'Access denied' : rest)
     case 'DEFER':
@@ -97,7 +126,7 @@ export async function carryOut(
     case 'DISCARD':
       show('discard', rest === '' ? 'triggers DISCARD action' : rest)
       if (actions !== undefined) actions.isDiscarded = true
-      return permit
+      return permit('DISCARD', subject, `from ${table}`)
     case 'FILTER':
       if (!rest.includes(':')) {
         log.warning(`access table ${table} entry "${subject.name}" requires transport:destination`)
@@ -135,8 +164,8 @@ export async function carryOut(
       return dunno
     default:
       // a number alone is what other programs (pop-before-smtp) write for OK
-      if (/^\d+$/.test(value.trim())) return permit
+      if (/^\d+$/.test(value.trim())) return permit('OK', subject, `from ${table}`)
       if (/^[45]\d\d$/.test(word)) return refusal(evaluation, subject, Number(word), rest)
-      return evaluation.apply(settings.compile(parseRestrictions(splitList(value))))
+      return evaluation.apply(compileEntry(value, table, settings))
   }
 }

@@ -20,13 +20,14 @@ export interface AccessCheckSettings extends AccessSettings {
   readonly nullKey: string
 }
 
-async function search(
+/** What the first entry found says; undefined: there is none. */
+export async function search(
   evaluation: Evaluation,
   table: LookupTable,
   keys: readonly AccessKey[],
   subject: Subject,
   settings: AccessCheckSettings,
-): Promise<Verdict> {
+): Promise<Verdict | undefined> {
   for (const { key, isPart } of keys) {
     if (isPart && table.isPattern) continue
     const answer = await table.find(foldCase(key))
@@ -36,7 +37,7 @@ async function search(
     const value = isBroken ? '451 4.3.5 Server configuration error' : answer.value
     return carryOut(evaluation, value, table.name, subject, settings)
   }
-  return dunno
+  return undefined
 }
 
 /** What is looked up, and how refusals name it. Undefined: there is nothing to look up yet. */
@@ -65,7 +66,7 @@ const reverseClientLookup: FindLookup = ({ client }, { isDotted }) => ({
     ...addressKeys(client.address),
   ],
   subject: {
-    name: `${client.reverseName}[${client.address}]`,
+    name: client.reverseName,
     className: 'Unverified Client host',
   },
 })
@@ -83,7 +84,7 @@ const senderLookup: FindLookup = ({ session }, { extensions, isDotted, nullKey }
   return { keys, subject: { name: sender, className: 'Sender address' } }
 }
 
-const recipientLookup: FindLookup = ({ session: { recipient } }, { extensions, isDotted }) =>
+const recipientLookup: FindLookup = ({ recipient }, { extensions, isDotted }) =>
   recipient === undefined
     ? undefined
     : {
@@ -116,7 +117,7 @@ export function accessCheck(
   return async (evaluation) => {
     const wanted = lookup(evaluation, settings)
     if (wanted === undefined) return dunno
-    return search(evaluation, table, wanted.keys, wanted.subject, settings)
+    return (await search(evaluation, table, wanted.keys, wanted.subject, settings)) ?? dunno
   }
 }
 

@@ -8,15 +8,25 @@
 import { splitAddress } from '@posthorn/address/split-address'
 import { log } from '@posthorn/log/log'
 import type { Resolver } from '@posthorn/dns/resolver'
-import type { Evaluation } from './evaluation.ts'
+import type { MapList } from '@posthorn/tables/map-list'
+import type { RewriteClient } from '@posthorn/wire/rewrite-protocol'
+import type { ReplyTemplate } from '../reply-template.ts'
+import { adaptDetail } from './access-action.ts'
+import { isOurs, resolveAddress } from './address-resolver.ts'
+import type { Evaluation, Subject } from './evaluation.ts'
 import { replyText } from './reply-text.ts'
 import { dunno, permit, refuse, type Check, type Verdict } from './restriction.ts'
 import { reverseAddress } from './reverse-address.ts'
 
 export interface BlocklistSettings {
   readonly resolver: Resolver
+  readonly rewriter: RewriteClient
   /** maps_rbl_reject_code */
   readonly rejectCode: number
+  /** default_rbl_reply, rbl_reply_maps */
+  readonly defaultReply: string
+  readonly replies: MapList
+  readonly template: ReplyTemplate
 }
 
 interface Blocklist {
@@ -32,7 +42,11 @@ function parseBlocklist(argument: string): Blocklist {
     : { domain: argument.slice(0, equals), wanted: argument.slice(equals + 1) }
 }
 
-type Listing = { readonly kind: 'listed'; readonly name: string } | { readonly kind: 'unlisted' }
+type Listing =
+  | { readonly kind: 'listed'; readonly name: string }
+  | { readonly kind: 'unlisted' }
+  /** The list does not answer. */
+  | { readonly kind: 'unknown' }
 
 async function isListed(
   resolver: Resolver,
@@ -49,6 +63,7 @@ async function isListed(
   }
   if (answer.kind === 'tryAgain' || answer.kind === 'failed') {
     log.warning(`${name}: RBL lookup error: ${answer.reason}`)
+    return { kind: 'unknown' }
   }
   return { kind: 'unlisted' }
 }
@@ -72,72 +87,133 @@ function matchesReply(pattern: string, address: string): boolean {
   )
 }
 
-async function refusal(
-  { resolver, rejectCode }: BlocklistSettings,
-  name: string,
-  domain: string,
-  what: string,
-): Promise<Verdict> {
-  const answer = await resolver.query(name, 'TXT')
-  const why = answer.kind === 'found' ? (answer.records[0]?.text ?? '') : ''
-  const text = `Service unavailable; ${what} blocked using ${domain}${why === '' ? '' : `; ${why}`}`
-  return refuse(replyText(rejectCode, '5.7.1', text))
+interface Listed {
+  readonly name: string
+  readonly domain: string
+  /** `$rbl_what`, and `$rbl_class`. */
+  readonly subject: Subject
 }
 
-function domainOf(evaluation: Evaluation, restriction: string): string | undefined {
-  const { session, client } = evaluation
-  const domainPart = (address: string | undefined): string | undefined =>
-    address === undefined ? undefined : splitAddress(address).domain
+/** default_rbl_reply, or what rbl_reply_maps have for the list. */
+async function refusal(
+  { resolver, rejectCode, defaultReply, replies, template }: BlocklistSettings,
+  { session, recipient }: Evaluation,
+  { name, domain, subject }: Listed,
+): Promise<Verdict> {
+  const answer = await resolver.query(name, 'TXT')
+  const own = await replies.find(domain)
+  const values = {
+    rbl_code: String(rejectCode),
+    rbl_reason: answer.kind === 'found' ? (answer.records[0]?.text ?? '') : '',
+    rbl_domain: domain,
+    rbl_what: subject.name,
+    rbl_class: subject.className,
+  }
+  const text = own.kind === 'found' ? own.value : defaultReply
+  const reply = template.expand(session, text, values, recipient)
+  const [, code = '', words = reply] = /^([245]\d\d) ([^]*)$/.exec(reply) ?? []
+  return refuse(replyText(Number(code || rejectCode), '5.7.1', adaptDetail(words, subject)))
+}
+
+/** The domain to look up, and whose it is; undefined: there is none. */
+function findDomain(
+  { client, session, recipient, clientSubject }: Evaluation,
+  restriction: string,
+): { domain: string; subject: Subject } | undefined {
+  const ofAddress = (
+    address = '',
+    className: Subject['className'],
+  ): ReturnType<typeof findDomain> => {
+    const domain = splitAddress(address).domain ?? ''
+    return ofName(domain, { name: address, className })
+  }
+  const ofName = (domain: string, subject: Subject): ReturnType<typeof findDomain> =>
+    domain === '' || domain === 'unknown' || domain.startsWith('[')
+      ? undefined
+      : { domain, subject }
   switch (restriction) {
     case 'reject_rhsbl_client':
-      return client.name === 'unknown' ? undefined : client.name
+    case 'permit_rhswl_client':
+      return ofName(client.name, { name: client.name, className: clientSubject.className })
     case 'reject_rhsbl_reverse_client':
-      return client.reverseName === 'unknown' ? undefined : client.reverseName
+      return ofName(client.reverseName, {
+        name: client.reverseName,
+        className: 'Unverified Client host',
+      })
     case 'reject_rhsbl_helo':
-      return session.helo
+      return ofName(session.helo ?? '', { name: session.helo ?? '', className: 'Helo command' })
     case 'reject_rhsbl_sender':
-      return domainPart(session.transaction?.sender)
+      return ofAddress(session.transaction?.sender, 'Sender address')
     default:
-      return domainPart(session.recipient)
+      return ofAddress(recipient, 'Recipient address')
   }
 }
 
-const SHOWN = new Map([
-  ['reject_rhsbl_client', 'Client host'],
-  ['reject_rhsbl_reverse_client', 'Unverified Client host'],
-  ['reject_rhsbl_helo', 'Helo command'],
-  ['reject_rhsbl_sender', 'Sender address'],
-  ['reject_rhsbl_recipient', 'Recipient address'],
+const BY_NAME = new Set([
+  'reject_rhsbl_client',
+  'reject_rhsbl_reverse_client',
+  'reject_rhsbl_helo',
+  'reject_rhsbl_sender',
+  'reject_rhsbl_recipient',
+  'permit_rhswl_client',
 ])
+const BY_ADDRESS = new Set(['reject_rbl_client', 'permit_dnswl_client'])
 
 /** The check that a restriction with its argument stands for; undefined for other names. */
 export function blocklistCheck(
   restriction: string,
-  argument: string,
+  argument: string | undefined,
   settings: BlocklistSettings,
 ): Check | undefined {
-  const list = parseBlocklist(argument)
-  switch (restriction) {
-    case 'reject_rbl_client':
-    case 'permit_dnswl_client':
-      return async ({ client }) => {
-        const reversed = reverseAddress(client.address)
-        if (reversed === undefined) return dunno
-        const listing = await isListed(settings.resolver, reversed, list)
-        if (listing.kind === 'unlisted') return dunno
-        if (restriction === 'permit_dnswl_client') return permit
-        return refusal(settings, listing.name, list.domain, `Client host [${client.address}]`)
-      }
-    default: {
-      const shown = SHOWN.get(restriction)
-      if (shown === undefined) return undefined
-      return async (evaluation) => {
-        const domain = domainOf(evaluation, restriction)
-        if (domain === undefined || domain.startsWith('[')) return dunno
-        const listing = await isListed(settings.resolver, domain, list)
-        if (listing.kind === 'unlisted') return dunno
-        return refusal(settings, listing.name, list.domain, `${shown} [${domain}]`)
-      }
+  if (!BY_ADDRESS.has(restriction) && !BY_NAME.has(restriction)) return undefined
+  if (argument === undefined) {
+    return () => {
+      log.warning(`restriction ${restriction} requires domain name argument`)
+      return dunno
     }
   }
+  const list = parseBlocklist(argument)
+  return async (evaluation) => {
+    const { client } = evaluation
+    const target = BY_ADDRESS.has(restriction)
+      ? {
+          domain: reverseAddress(client.address),
+          subject: { name: client.address, className: 'Client host' as const },
+        }
+      : findDomain(evaluation, restriction)
+    if (target?.domain === undefined) return dunno
+    const isPermit = restriction.startsWith('permit_')
+    if (isPermit && (await wouldRelay(settings, evaluation))) return dunno
+    const listing = await isListed(settings.resolver, target.domain, list)
+    if (isPermit) return allow(evaluation, restriction, listing, target.subject)
+    if (listing.kind !== 'listed') return dunno
+    const { subject } = target
+    return refusal(settings, evaluation, { name: listing.name, domain: list.domain, subject })
+  }
+}
+
+function allow(
+  evaluation: Evaluation,
+  restriction: string,
+  listing: Listing,
+  subject: Subject,
+): Verdict {
+  if (listing.kind === 'listed') return permit(restriction, evaluation.clientSubject)
+  if (listing.kind === 'unknown') {
+    // who may be on the list is not refused for good
+    const text = evaluation.describe('Service unavailable', subject)
+    evaluation.deferIfReject ??= `450 4.7.1 ${text}`
+  }
+  return dunno
+}
+
+/** Somebody else's list does not make a relay of us. */
+async function wouldRelay(
+  { rewriter }: BlocklistSettings,
+  evaluation: Evaluation,
+): Promise<boolean> {
+  const { recipient, session } = evaluation
+  if (recipient === undefined) return false
+  const resolution = await resolveAddress(rewriter, session.transaction?.sender ?? '', recipient)
+  return resolution.kind === 'unknown' || !isOurs(resolution)
 }

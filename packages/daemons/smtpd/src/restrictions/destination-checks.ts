@@ -23,12 +23,12 @@ async function permitAuthDestination(
   { rewriter }: DestinationSettings,
   evaluation: Evaluation,
 ): Promise<Verdict> {
-  const { session } = evaluation
-  const recipient = session.recipient
+  const { session, recipient } = evaluation
   if (recipient === undefined) return dunno
   const resolution = await resolveAddress(rewriter, session.transaction?.sender ?? '', recipient)
   if (resolution.kind === 'unknown') return refuse(lookupFailure(recipient))
-  return isOurs(resolution) ? permit : dunno
+  if (!isOurs(resolution)) return dunno
+  return permit('permit_auth_destination', { name: recipient, className: 'Recipient address' })
 }
 
 async function unlessOurs(
@@ -36,7 +36,7 @@ async function unlessOurs(
   evaluation: Evaluation,
   code: number,
 ): Promise<Verdict> {
-  const { recipient } = evaluation.session
+  const { recipient } = evaluation
   if (recipient === undefined) return dunno
   const verdict = await permitAuthDestination(settings, evaluation)
   if (verdict.kind === 'permit') return dunno
@@ -48,8 +48,10 @@ export function destinationChecks(settings: DestinationSettings): [string, Check
   return [
     [
       'permit_mynetworks',
-      async ({ client }) =>
-        (await settings.myNetworks.matches(client.address, client.name)) ? permit : dunno,
+      async ({ client, clientSubject }) =>
+        (await settings.myNetworks.matches(client.address, client.name))
+          ? permit('permit_mynetworks', clientSubject)
+          : dunno,
     ],
     // nobody is authenticated: there is no SASL here
     ['permit_sasl_authenticated', () => dunno],

@@ -24,6 +24,7 @@ export class DomainFinder {
       case 'tryAgain':
       case 'failed':
       case 'invalid':
+      case 'filtered':
         return 'tryAgain'
       case 'noData':
         return this.#findAddress(domain)
@@ -35,7 +36,9 @@ export class DomainFinder {
     const address = await this.#findAddress(name)
     if (address !== 'absent') return address
     const answer = await this.#resolver.query(name, 'MX')
-    return answer.kind === 'found' ? 'found' : answer.kind === 'tryAgain' ? 'tryAgain' : 'absent'
+    // RFC 7505: a host that wants no mail is a host
+    if (answer.kind === 'nullMx' || answer.kind === 'found') return 'found'
+    return answer.kind === 'tryAgain' ? 'tryAgain' : 'absent'
   }
 
   async #findAddress(name: string): Promise<Finding> {

@@ -27,6 +27,11 @@ export type SubjectClass =
   | 'Data command'
   | 'End-of-data'
 
+const PERMIT: Verdict = { kind: 'permit' }
+
+/** reject_tempfail_action and its kin: `defer`, or `defer_if_permit`. */
+export type TempfailAction = string
+
 /** A list that refers to itself through restriction classes is a mistake in main.cf. */
 const DEPTH_LIMIT = 100
 
@@ -37,6 +42,10 @@ export class Evaluation {
   /** The reply to give instead of a permission. */
   deferIfPermit: string | undefined
   deferIfReject: string | undefined
+  /** What is wrong with the list; logged behind the decision. */
+  readonly remarks: string[] = []
+  /** Asked for no command of the client's: permissions are not logged. */
+  isQuiet = false
   #isWarning = false
   #depth = 0
 
@@ -49,9 +58,23 @@ export class Evaluation {
     return this.session.client
   }
 
+  /** The recipient that is being judged; once all are there, the one and only. */
+  get recipient(): string | undefined {
+    return this.session.recipient ?? this.session.transaction?.onlyRecipient
+  }
+
+  get clientSubject(): Subject {
+    return { name: this.client.label, className: 'Client host' }
+  }
+
   /** `<NAME>: CLASS rejected: TEXT` about the subject, or about something else. */
   describe(text: string, subject: Subject = this.subject): string {
     return `<${subject.name}>: ${subject.className} rejected: ${text}`
+  }
+
+  /** Something in the list is of no use, given what was decided. */
+  remark(text: string): void {
+    if (!this.#isWarning) this.remarks.push(text)
   }
 
   /** The next refusal is only logged. */
@@ -70,7 +93,7 @@ export class Evaluation {
       for (const check of checks) {
         const isWarning = this.#isWarning
         const verdict = await this.#try(check)
-        if (verdict.kind === 'permit') return verdict
+        if (verdict.kind === 'permit') return await this.#permitted(verdict)
         if (verdict.kind === 'refuse') {
           if (!isWarning) return this.#refused(verdict.reply)
           this.session.logAction('reject_warning', verdict.reply)
@@ -96,6 +119,29 @@ export class Evaluation {
   /** A permanent refusal becomes temporary when something before could not be found out. */
   #refused(reply: string): Verdict {
     return refuse(reply.startsWith('5') ? (this.deferIfReject ?? reply) : reply)
+  }
+
+  /** smtpd_log_access_permit_actions */
+  async #permitted({ by }: Verdict & { kind: 'permit' }): Promise<Verdict> {
+    const { permitLog } = this.session.host
+    if (
+      by !== undefined &&
+      !this.isQuiet &&
+      !permitLog.isEmpty &&
+      (await permitLog.matches(by.action))
+    ) {
+      const { action, subject, origin } = by
+      const text = `action=${action} for ${subject.className}=${subject.name} ${origin}`
+      this.session.logAction('permit', text)
+    }
+    return PERMIT
+  }
+
+  /** What could not be found out: refuses for now, or only what would be permitted otherwise. */
+  tempfail(action: TempfailAction, reply: string): Verdict {
+    if (action === 'defer') return refuse(reply)
+    this.deferPermission(reply)
+    return dunno
   }
 
   deferPermission(reply: string): void {

@@ -13,7 +13,7 @@ import {
 import { RESOLVE_FLAGS, type RewriteClient } from '@posthorn/wire/rewrite-protocol'
 import { resolveAddress } from './address-resolver.ts'
 import type { DomainFinder } from './domain-finder.ts'
-import { lookupFailure, type Evaluation, type Subject } from './evaluation.ts'
+import { lookupFailure, type Evaluation, type Subject, type TempfailAction } from './evaluation.ts'
 import { replyText } from './reply-text.ts'
 import { dunno, permit, refuse, type Check, type Verdict } from './restriction.ts'
 
@@ -22,6 +22,8 @@ export interface NameSettings {
   readonly domains: DomainFinder
   /** Addresses of this host. */
   readonly ownAddresses: ReadonlySet<string>
+  readonly addressTempfail: TempfailAction
+  readonly heloTempfail: TempfailAction
   readonly codes: {
     readonly invalidHostname: number
     readonly nonFqdn: number
@@ -50,7 +52,7 @@ function rejectNonFqdnAddress(
 }
 
 async function rejectUnknownDomain(
-  { rewriter, domains, codes }: NameSettings,
+  { rewriter, domains, codes, addressTempfail }: NameSettings,
   evaluation: Evaluation,
   subject: Subject,
 ): Promise<Verdict> {
@@ -76,8 +78,7 @@ async function rejectUnknownDomain(
       const text = evaluation.describe('Domain not found', subject)
       const detail = isSender ? '5.1.8' : '5.1.2'
       if (found === 'absent') return refuse(replyText(codes.unknownAddress, detail, text))
-      evaluation.deferPermission(replyText(450, detail, text))
-      return dunno
+      return evaluation.tempfail(addressTempfail, replyText(450, detail, text))
     }
   }
 }
@@ -103,7 +104,7 @@ const withSender =
 const withRecipient =
   (check: SubjectCheck): Check =>
   (evaluation): Verdict | Promise<Verdict> => {
-    const { recipient } = evaluation.session
+    const { recipient } = evaluation
     if (recipient === undefined) return dunno
     return check(evaluation, { name: recipient, className: 'Recipient address' })
   }
@@ -111,20 +112,21 @@ const withRecipient =
 function heloChecks(settings: NameSettings): [string, Check][] {
   const { codes, domains } = settings
   const isLiteral = (name: string): boolean => name.startsWith('[')
-  const rejectInvalid = withHelo((evaluation, subject) => {
-    if (isLiteral(subject.name)) {
-      if (isValidAddressLiteral(subject.name)) return dunno
-      const text = evaluation.describe('invalid ip address', subject)
-      return refuse(replyText(codes.invalidHostname, '5.5.2', text))
-    }
+  const judgeLiteral: SubjectCheck = (evaluation, subject) => {
+    if (isValidAddressLiteral(subject.name)) return dunno
+    const text = evaluation.describe('invalid ip address', subject)
+    return refuse(replyText(codes.invalidHostname, '5.5.2', text))
+  }
+  const rejectInvalid = withHelo(async (evaluation, subject) => {
+    if (isLiteral(subject.name)) return judgeLiteral(evaluation, subject)
     if (isValidUtf8Hostname(subject.name) || isValidIpAddress(subject.name)) return dunno
     const text = evaluation.describe('Invalid name', subject)
     return refuse(replyText(codes.invalidHostname, '5.5.2', text))
   })
-  const rejectNonFqdn = withHelo((evaluation, subject) => {
-    const { name } = subject
-    const isFqdn = isValidAddressLiteral(name) || (name.includes('.') && isValidUtf8Hostname(name))
-    if (isFqdn) return dunno
+  const rejectNonFqdn = withHelo(async (evaluation, subject) => {
+    const name = subject.name.replace(/\.$/, '')
+    if (isLiteral(name)) return judgeLiteral(evaluation, subject)
+    if (name.includes('.') && isValidUtf8Hostname(name)) return dunno
     const text = evaluation.describe('need fully-qualified hostname', subject)
     return refuse(replyText(codes.nonFqdn, '5.5.2', text))
   })
@@ -134,8 +136,7 @@ function heloChecks(settings: NameSettings): [string, Check][] {
     if (found === 'found') return dunno
     const text = evaluation.describe('Host not found', subject)
     if (found === 'absent') return refuse(replyText(codes.unknownHostname, '5.7.1', text))
-    evaluation.deferPermission(replyText(450, '4.7.1', text))
-    return dunno
+    return evaluation.tempfail(settings.heloTempfail, replyText(450, '4.7.1', text))
   })
   return [
     ['reject_invalid_helo_hostname', rejectInvalid],
@@ -170,7 +171,11 @@ function clientChecks({ codes, ownAddresses }: NameSettings): [string, Check][] 
       'reject_plaintext_session',
       () => refuse(replyText(codes.plaintext, '5.7.1', 'Session encryption is required')),
     ],
-    ['permit_inet_interfaces', ({ client }) => (ownAddresses.has(client.address) ? permit : dunno)],
+    [
+      'permit_inet_interfaces',
+      ({ client, clientSubject }) =>
+        ownAddresses.has(client.address) ? permit('permit_inet_interfaces', clientSubject) : dunno,
+    ],
   ]
 }
 
@@ -188,9 +193,9 @@ function addressChecks(settings: NameSettings): [string, Check][] {
     [
       'reject_multi_recipient_bounce',
       (evaluation) => {
-        const { transaction } = evaluation.session
-        const isBounce = transaction?.sender === '' && transaction.recipientCount > 1
-        if (!isBounce) return dunno
+        const { transaction, recipient } = evaluation.session
+        const count = (transaction?.recipientCount ?? 0) + (recipient === undefined ? 0 : 1)
+        if (transaction?.sender !== '' || count < 2) return dunno
         const text = evaluation.describe('Multi-recipient bounce')
         return refuse(replyText(settings.codes.multiRecipientBounce, '5.5.3', text))
       },

@@ -10,11 +10,13 @@ import type { Evaluation } from './evaluation.ts'
 const WITH_COUNT = new Set(['DATA', 'END-OF-MESSAGE'])
 
 export function policyRequest(evaluation: Evaluation, context: string, stress: string): AttrList {
-  const { session, client, subject } = evaluation
+  const { session, client } = evaluation
   const { transaction } = session
   const state = session.where === 'BDAT' ? 'DATA' : session.where
   const count = WITH_COUNT.has(state) ? (transaction?.recipientCount ?? 0) : 0
   const only = WITH_COUNT.has(state) ? transaction?.onlyRecipient : undefined
+  const octets = transaction?.content?.octets ?? 0
+  const size = octets > 0 ? octets : (transaction?.parameters.sizeOctets ?? 0)
   return [
     ['request', 'smtpd_access_policy'],
     ['protocol_state', state],
@@ -31,8 +33,8 @@ export function policyRequest(evaluation: Evaluation, context: string, stress: s
     ['recipient_count', String(count)],
     ['queue_id', transaction?.queueId ?? ''],
     ['instance', session.instance],
-    ['size', String(transaction?.content?.octets ?? transaction?.parameters.sizeOctets ?? 0)],
-    ['etrn_domain', subject.className === 'Etrn command' ? subject.name : ''],
+    ['size', String(size)],
+    ['etrn_domain', session.etrnDomain],
     ['stress', stress],
     ['sasl_method', ''],
     ['sasl_username', ''],

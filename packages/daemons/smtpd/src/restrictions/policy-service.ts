@@ -13,19 +13,17 @@
  * Source: Postfix 3.7 SMTPD_POLICY_README.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isIP } from 'node:net'
 import { splitAssignment } from '@posthorn/config/assignment'
 import { ConfigError } from '@posthorn/config/config-error'
 import type { MainConfig } from '@posthorn/config/main-config'
 import { splitList } from '@posthorn/config/split-list'
-import { lookupNative } from '@posthorn/dns/native-lookup'
 import { log } from '@posthorn/log/log'
 import { errorReason } from '@posthorn/native/system-error'
-import type { SocketAddress } from '@posthorn/native/socket'
-import { connectStream } from '@posthorn/stream/byte-stream'
+import { connectStream, type ByteStream } from '@posthorn/stream/byte-stream'
 import { scheduleDeadline, type Deadline } from '@posthorn/stream/deadline-timer'
 import { Channel } from '@posthorn/wire/channel'
 import { plain } from '@posthorn/wire/plain-list'
+import { endpointTitle, findEndpoint, parseEndpoint, type Endpoint } from '../service-endpoint.ts'
 import { carryOut, type AccessSettings } from './access-action.ts'
 import type { Evaluation } from './evaluation.ts'
 import { policyRequest } from './policy-request.ts'
@@ -47,8 +45,6 @@ interface Connection {
   /** While nobody uses it. */
   expiry: Deadline | undefined
 }
-
-type Endpoint = { readonly host: string; readonly port: number } | { readonly path: string }
 
 /** @throws {ConfigError} */
 export function policyServiceCheck(
@@ -74,27 +70,9 @@ function ownSettings(words: readonly string[]): [string, string][] {
   })
 }
 
-function parseEndpoint(name: string): Endpoint {
-  const path = /^(?:unix|local):(.+)$/.exec(name)?.[1]
-  if (path !== undefined) return { path }
-  const inet = /^(?:inet:)?(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(name)
-  const port = Number(inet?.[3])
-  if (inet === null || port < 1 || port > 65_535) {
-    throw new ConfigError(`check_policy_service: want inet:host:port or unix:path, not "${name}"`)
-  }
-  return { host: inet[1] ?? inet[2] ?? '', port }
-}
-
-async function findAddress(endpoint: Endpoint): Promise<SocketAddress> {
-  if ('path' in endpoint) return { family: 'unix', path: endpoint.path }
-  const { host, port } = endpoint
-  let address = host
-  if (isIP(host) === 0) {
-    const answer = await lookupNative(host)
-    if (answer.kind !== 'found') throw new Error(`host ${host}: ${answer.reason}`)
-    address = answer.addresses[0] ?? ''
-  }
-  return { family: isIP(address) === 6 ? 'inet6' : 'inet', address, port }
+/** Nobody is there. */
+class ConnectError extends Error {
+  readonly code = 'POSTHORN_POLICY_CONNECT'
 }
 
 class PolicyService {
@@ -114,8 +92,8 @@ class PolicyService {
   readonly #idle: Connection[] = []
 
   constructor(name: string, config: MainConfig) {
-    this.#title = name.replace(/^(?:inet|unix|local):/, '')
-    this.#endpoint = parseEndpoint(name)
+    this.#title = endpointTitle(name)
+    this.#endpoint = parseEndpoint(name, 'check_policy_service')
     this.#options = {
       timeoutMs: config.seconds('smtpd_policy_service_timeout') * 1000,
       maxIdleMs: config.seconds('smtpd_policy_service_max_idle') * 1000,
@@ -141,8 +119,13 @@ class PolicyService {
       } catch (error) {
         // a server may end kept connections when it likes
         if (kept !== undefined) continue
-        log.warning(`problem talking to server ${this.#title}: ${errorReason(error)}`)
-        if (++failures >= tryLimit) return defaultAction
+        const reason = errorReason(error)
+        const isLast = ++failures >= tryLimit
+        if (error instanceof ConnectError) log.warning(`connect to ${this.#title}: ${reason}`)
+        if (isLast) {
+          log.warning(`problem talking to server ${this.#title}: ${reason}`)
+          return defaultAction
+        }
         await sleep(retryDelayMs)
       }
     }
@@ -150,7 +133,12 @@ class PolicyService {
 
   async #open(): Promise<Connection> {
     const { timeoutMs } = this.#options
-    const stream = await connectStream(await findAddress(this.#endpoint), { timeoutMs })
+    let stream: ByteStream
+    try {
+      stream = await connectStream(await findEndpoint(this.#endpoint), { timeoutMs })
+    } catch (error) {
+      throw new ConnectError(errorReason(error), { cause: error })
+    }
     return {
       channel: new Channel(stream, plain),
       openedAtMs: Date.now(),

@@ -11,8 +11,12 @@ import type { MainConfig } from '@posthorn/config/main-config'
 import type { AddressList, DomainList, StringList } from '@posthorn/tables/match-list'
 import type { RewriteClient } from '@posthorn/wire/rewrite-protocol'
 import type { BareNewlineMode, SmtpdSettings } from '../smtpd-settings.ts'
+import { ReplyTemplate } from '../reply-template.ts'
+import { verificationChecks, verificationSettings } from './address-verification.ts'
 import { destinationChecks } from './destination-checks.ts'
 import { DomainFinder } from './domain-finder.ts'
+import { loginChecks } from './login-checks.ts'
+import { mxBackupCheck } from './mx-backup-check.ts'
 import { nameChecks } from './name-checks.ts'
 import { RestrictionCompiler, type ListName } from './restriction-compiler.ts'
 import type { Check } from './restriction.ts'
@@ -89,6 +93,7 @@ function unlistedSettings(
 
 function makeCompiler(
   config: MainConfig,
+  settings: SmtpdSettings,
   rewriter: RewriteClient,
   tables: SmtpdTables,
   unlisted: UnlistedSettings,
@@ -107,6 +112,8 @@ function makeCompiler(
       multiRecipientBounce: config.integer('multi_recipient_bounce_reject_code'),
       plaintext: config.integer('plaintext_reject_code'),
     },
+    addressTempfail: config.keyword('unknown_address_tempfail_action'),
+    heloTempfail: config.keyword('unknown_helo_hostname_tempfail_action'),
   }
   const destination = {
     rewriter,
@@ -125,11 +132,29 @@ function makeCompiler(
       isDotted: !config.list('parent_domain_matches_subdomains').includes('smtpd_access_maps'),
       nullKey: config.text('smtpd_null_access_lookup_key'),
     },
-    blocklists: { resolver, rejectCode: config.integer('maps_rbl_reject_code') },
+    codes: { reject: config.integer('reject_code'), defer: config.integer('defer_code') },
+    blocklists: {
+      resolver,
+      rewriter,
+      rejectCode: config.integer('maps_rbl_reject_code'),
+      defaultReply: config.text('default_rbl_reply'),
+      replies: tables.blocklistReplies,
+      template: new ReplyTemplate(config),
+    },
+    servers: { resolver, hasIpv6: settings.hasIpv6 },
     simple: new Map([
       ...destinationChecks(destination),
       ...nameChecks(names),
       ...unlistedChecks(unlisted),
+      ...loginChecks(),
+      ...verificationChecks(verificationSettings(config, rewriter)),
+      mxBackupCheck({
+        rewriter,
+        resolver,
+        ownAddresses: tables.reachableAddresses,
+        networks: tables.mxBackupNetworks,
+        hasIpv6: settings.hasIpv6,
+      }),
     ]),
   })
 }
@@ -143,7 +168,7 @@ export function readPolicySettings(
 ): PolicySettings {
   checkRelayGuard(config)
   const unlisted = unlistedSettings(config, rewriter, tables)
-  const compiler = makeCompiler(config, rewriter, tables, unlisted)
+  const compiler = makeCompiler(config, settings, rewriter, tables, unlisted)
   const compile = (list: ListName): readonly Check[] =>
     compiler.compile(config.list(LISTS[list]), list)
   const mayRefuseUnlisted = !config

@@ -40,21 +40,23 @@ export class Policy {
   /** CONNECT. The reply takes the place of the greeting. */
   async checkClient(session: Session): Promise<string | undefined> {
     const { isDelayReject, lists } = this.#settings
-    if (isDelayReject) return undefined
-    return this.#judge(session, lists.client, this.#clientSubject(session))
+    if (isDelayReject || session.client.isLocalUser) return undefined
+    return this.#judgeEarly(session, lists.client, this.#clientSubject(session), 'client')
   }
 
   async checkHelo(session: Session): Promise<string | undefined> {
     const { isDelayReject, lists } = this.#settings
-    if (isDelayReject) return undefined
-    return this.#judge(session, lists.helo, this.#heloSubject(session))
+    if (isDelayReject || session.client.isLocalUser) return undefined
+    return this.#judgeEarly(session, lists.helo, this.#heloSubject(session), 'helo')
   }
 
   async checkMail(session: Session): Promise<string | undefined> {
     const { isDelayReject, lists } = this.#settings
-    if (isDelayReject) return undefined
+    if (isDelayReject || session.client.isLocalUser) return undefined
     const evaluation = new Evaluation(session, this.#senderSubject(session))
-    return this.#conclude(evaluation, await this.#applySender(evaluation, lists.sender))
+    const verdict = await this.#applySender(evaluation, lists.sender)
+    session.deferrals.sender = evaluation.deferIfPermit
+    return verdict.kind === 'refuse' ? this.#conclude(evaluation, verdict) : undefined
   }
 
   /** RCPT and VRFY; `session.recipient` is the address. */
@@ -62,11 +64,15 @@ export class Policy {
     const { lists, isDelayReject, isRelayFirst, isUnlistedRefused } = this.#settings
     const name = session.recipient ?? ''
     // RFC 5321 4.5.1: postmaster, without a domain, is always there
-    if (name.toLowerCase() === 'postmaster' || isDiscarded(session)) return undefined
+    if (name.toLowerCase() === 'postmaster' || isExempt(session)) return undefined
     const evaluation = new Evaluation(session, this.#clientSubject(session))
     if (isDelayReject) {
       const early = await this.#applyEarly(evaluation)
       if (early.kind === 'refuse') return this.#conclude(evaluation, early)
+      if (isDiscarded(session)) return undefined
+    } else {
+      const { client, helo, sender } = session.deferrals
+      evaluation.deferIfPermit = client ?? helo ?? sender
     }
     evaluation.subject = { name, className: 'Recipient address' }
     const order = isRelayFirst ? [lists.relay, lists.recipient] : [lists.recipient, lists.relay]
@@ -84,7 +90,8 @@ export class Policy {
   }
 
   async checkData(session: Session): Promise<string | undefined> {
-    const subject: Subject = { name: session.where, className: 'Data command' }
+    // a chunk counts as DATA
+    const subject: Subject = { name: 'DATA', className: 'Data command' }
     return this.#judge(session, this.#settings.lists.data, subject)
   }
 
@@ -94,6 +101,16 @@ export class Policy {
   }
 
   async checkEtrn(session: Session, domain: string): Promise<string | undefined> {
+    if (isExempt(session)) return undefined
+    session.etrnDomain = domain
+    try {
+      return await this.#judgeEtrn(session, domain)
+    } finally {
+      session.etrnDomain = ''
+    }
+  }
+
+  async #judgeEtrn(session: Session, domain: string): Promise<string | undefined> {
     const { isDelayReject, lists } = this.#settings
     const evaluation = new Evaluation(session, this.#clientSubject(session))
     if (isDelayReject) {
@@ -111,8 +128,9 @@ export class Policy {
   }
 
   /** Is the syntax such that the address cannot go anywhere? What cannot be found out is not held against it. */
-  async isBadAddress(sender: string, address: string): Promise<boolean> {
-    if (address === '') return false
+  async isBadAddress(session: Session, address: string): Promise<boolean> {
+    if (address === '' || session.client.isLocalUser) return false
+    const sender = session.transaction?.sender ?? ''
     const resolution = await resolveAddress(this.#settings.rewriter, sender, address)
     return resolution.kind === 'resolved' && (resolution.flags & RESOLVE_FLAGS.error) !== 0
   }
@@ -137,6 +155,7 @@ export class Policy {
   /** local_header_rewrite_clients: addresses in headers of these clients' mail are completed with our domain. */
   async rewriteContext(session: Session): Promise<'local' | 'remote'> {
     const evaluation = new Evaluation(session, this.#clientSubject(session))
+    evaluation.isQuiet = true
     const verdict = await evaluation.apply(this.#settings.lists.localRewrite)
     return verdict.kind === 'permit' ? 'local' : 'remote'
   }
@@ -209,18 +228,31 @@ export class Policy {
     list: readonly Check[],
     subject: Subject,
   ): Promise<string | undefined> {
-    if (list.length === 0 || isDiscarded(session)) return undefined
+    if (list.length === 0 || isExempt(session)) return undefined
     const evaluation = new Evaluation(session, subject)
     return this.#conclude(evaluation, await evaluation.apply(list))
+  }
+
+  /** CONNECT and HELO: a permission that has to wait does so until RCPT. */
+  async #judgeEarly(
+    session: Session,
+    list: readonly Check[],
+    subject: Subject,
+    stage: 'client' | 'helo',
+  ): Promise<string | undefined> {
+    const evaluation = new Evaluation(session, subject)
+    const verdict = await evaluation.apply(list)
+    session.deferrals[stage] = evaluation.deferIfPermit
+    return verdict.kind === 'refuse' ? this.#conclude(evaluation, verdict) : undefined
   }
 
   /** A permission may have to wait; a refusal is logged. */
   #conclude(evaluation: Evaluation, verdict: Verdict): string | undefined {
     const deferral = evaluation.deferIfPermit
     const final = verdict.kind !== 'refuse' && deferral !== undefined ? refuse(deferral) : verdict
-    if (final.kind !== 'refuse') return undefined
-    evaluation.session.logAction('reject', final.reply.slice(0, 510))
-    return final.reply
+    if (final.kind === 'refuse') evaluation.session.logAction('reject', final.reply.slice(0, 510))
+    for (const remark of evaluation.remarks.splice(0)) log.warning(remark)
+    return final.kind === 'refuse' ? final.reply : undefined
   }
 
   /** Asked at most once a second: it is a system call that may wait for the disk. */
@@ -235,7 +267,12 @@ export class Policy {
   }
 }
 
-/** An access table has decided to lose this message: nothing else matters to it. */
+/** Access control is about the network; and nothing matters to a message that an access table has decided to lose. */
+function isExempt(session: Session): boolean {
+  return session.client.isLocalUser || isDiscarded(session)
+}
+
+/** An access table has decided to lose this message. */
 function isDiscarded({ transaction }: Session): boolean {
   return transaction?.actions.isDiscarded === true
 }

@@ -13,9 +13,11 @@ import type { LookupTable } from '@posthorn/tables/lookup-table'
 import { accessCheck, isAccessCheck, type AccessCheckSettings } from './access-checks.ts'
 import { blocklistCheck, type BlocklistSettings } from './blocklist-checks.ts'
 import { policyServiceCheck } from './policy-service.ts'
+import { isServerAccess, serverAccessCheck, type ServerSettings } from './server-access.ts'
 import { replyText } from './reply-text.ts'
 import {
   dunno,
+  misconfigured,
   parseRestrictions,
   permit,
   refuse,
@@ -52,6 +54,9 @@ export interface CompilerOptions {
   readonly openTable: (name: string) => LookupTable
   readonly access: Omit<AccessCheckSettings, 'compile'>
   readonly blocklists: BlocklistSettings
+  readonly servers: ServerSettings
+  /** reject_code, defer_code */
+  readonly codes: { readonly reject: number; readonly defer: number }
   /** Checks without an argument, by name. */
   readonly simple: ReadonlyMap<string, Check>
 }
@@ -81,26 +86,45 @@ export class RestrictionCompiler {
     return restrictions.map((restriction) => this.#compileOne(restriction, list))
   }
 
-  #compileOne({ name, argument }: Restriction, list: ListName): Check {
-    const { simple, openTable, blocklists, access } = this.#options
-    if (this.#classes.has(name)) return this.#compileClass(name, list)
-    if (isAccessCheck(name)) {
-      return accessCheck(name, openTable(argument), this.#access) ?? unknownRestriction(name)
+  #compileOne({ name: word, argument, next }: Restriction, list: ListName): Check {
+    const { simple, openTable, blocklists, codes } = this.#options
+    if (this.#classes.has(word)) return this.#compileClass(word, list)
+    const name = word.includes(':') ? word : word.toLowerCase()
+    if (isAccessCheck(name) || isServerAccess(name)) {
+      if (argument?.includes(':') !== true) {
+        const shown = argument ?? name
+        return mistake(`restriction ${name}: bad argument "${shown}": need maptype:mapname`)
+      }
+      const table = openTable(argument)
+      return (
+        accessCheck(name, table, this.#access) ??
+        serverAccessCheck(name, table, this.#access, this.#options.servers) ??
+        unknownRestriction(word)
+      )
     }
     if (name.includes(':')) {
       const implicit = IMPLICIT_ACCESS[list]
       return accessCheck(implicit, openTable(name), this.#access) ?? unknownRestriction(name)
     }
     switch (name) {
+      case 'check_sasl_access':
+        return ignored(`restriction \`${name}' ignored: no SASL support`)
+      case 'check_ccert_access':
+        return ignored(`${name} is requested, but "smtpd_tls_ask_ccert = no"`)
       case 'check_policy_service':
-        return this.#policyService(argument)
+        return argument?.includes(':') === true
+          ? this.#policyService(argument)
+          : mistake(`restriction ${name} must be followed by transport:server`)
       case 'permit':
-        return () => permit
+        return last(name, next, ({ subject }) => permit(name, subject))
       case 'reject':
-        return (evaluation) => refuse(replyText(554, '5.7.1', evaluation.describe('Access denied')))
+        return last(name, next, (evaluation) =>
+          refuse(replyText(codes.reject, '5.7.1', evaluation.describe('Access denied'))),
+        )
       case 'defer':
-        return (evaluation) =>
-          refuse(replyText(access.deferCode, '4.3.2', evaluation.describe('Try again later')))
+        return last(name, next, (evaluation) =>
+          refuse(replyText(codes.defer, '4.3.2', evaluation.describe('Try again later'))),
+        )
       case 'defer_if_permit':
         return (evaluation) => {
           const text = evaluation.describe('defer_if_permit requested')
@@ -119,13 +143,15 @@ export class RestrictionCompiler {
           return dunno
         }
       case 'sleep':
+        if (!/^\d+$/.test(argument ?? ''))
+          return mistake('restriction sleep must be followed by number')
         return async () => {
           await sleep(Number(argument) * 1000)
           return dunno
         }
       default:
         return (
-          simple.get(name) ?? blocklistCheck(name, argument, blocklists) ?? unknownRestriction(name)
+          simple.get(name) ?? blocklistCheck(name, argument, blocklists) ?? unknownRestriction(word)
         )
     }
   }
@@ -153,10 +179,31 @@ export class RestrictionCompiler {
   }
 }
 
-/** Refusing everybody for now is safer than ignoring a word that was meant to refuse somebody. */
-function unknownRestriction(name: string): Check {
+/** What cannot apply, as nobody is authenticated here. */
+function ignored(...warnings: readonly string[]): Check {
   return () => {
-    log.warning(`unknown smtpd restriction: "${name}"`)
-    return refuse('451 4.3.5 Server configuration error')
+    for (const text of warnings) log.warning(text)
+    return dunno
+  }
+}
+
+/** Refusing everybody for now is safer than ignoring a word that was meant to refuse somebody. */
+function mistake(text: string): Check {
+  return () => {
+    log.warning(text)
+    return misconfigured
+  }
+}
+
+function unknownRestriction(name: string): Check {
+  return mistake(`unknown smtpd restriction: "${name}"`)
+}
+
+/** A restriction that always decides; what follows it is of no use. */
+function last(name: string, next: string | undefined, check: Check): Check {
+  if (next === undefined) return check
+  return async (evaluation) => {
+    evaluation.remark(`restriction \`${next}' after \`${name}' is ignored`)
+    return check(evaluation)
   }
 }

@@ -10,6 +10,8 @@ import type { LookupTable } from '@posthorn/tables/lookup-table'
 import { MapList, type AddressRules } from '@posthorn/tables/map-list'
 import { AddressList, DomainList, StringList } from '@posthorn/tables/match-list'
 import { openTable, type TableContext } from '@posthorn/tables/open-table'
+import { PermissionLists } from '../client-permissions.ts'
+import { ReplyFooter } from '../reply-footer.ts'
 import { AddressMap } from './address-map.ts'
 
 type MapParameter =
@@ -25,11 +27,19 @@ export class SmtpdTables {
   readonly myNetworks: AddressList
   readonly limitExceptions: AddressList
   readonly bareNewlineExclusions: AddressList
+  readonly mxBackupNetworks: AddressList
   readonly forbiddenCommands: StringList
   readonly noopCommands: StringList
+  readonly permitLog: StringList
   readonly flushDomains: DomainList
+  readonly permissions: PermissionLists
+  readonly footer: ReplyFooter | undefined
+  readonly commandFilter: MapList
+  readonly blocklistReplies: MapList
   /** Addresses of this host. */
   readonly ownAddresses: ReadonlySet<string>
+  /** Those, and the ones in front of us: proxy_interfaces. */
+  readonly reachableAddresses: ReadonlySet<string>
   readonly #config: MainConfig
   readonly #context: TableContext
   readonly #rules: AddressRules
@@ -47,13 +57,25 @@ export class SmtpdTables {
     }
     const entries = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
     this.ownAddresses = new Set(entries.map(({ address }) => address))
+    this.reachableAddresses = new Set([...this.ownAddresses, ...config.list('proxy_interfaces')])
     this.#rules = { extensions: this.extensions, isLocalDomain: this.#localDomains() }
     this.myNetworks = this.#openAddresses('mynetworks')
     this.limitExceptions = this.#openAddresses('smtpd_client_event_limit_exceptions')
+    this.mxBackupNetworks = this.#openAddresses('permit_mx_backup_networks')
     this.bareNewlineExclusions = this.#openAddresses('smtpd_forbid_bare_newline_exclusions')
     this.forbiddenCommands = this.#openWords('smtpd_forbidden_commands')
     this.noopCommands = this.#openWords('smtpd_noop_commands')
+    this.permitLog = this.#openWords('smtpd_log_access_permit_actions')
     this.flushDomains = this.#openDomains('fast_flush_domains')
+    this.permissions = new PermissionLists(config)
+    this.footer = ReplyFooter.open(config)
+    this.blocklistReplies = MapList.open(
+      'rbl_reply_maps',
+      config.text('rbl_reply_maps'),
+      this.#context,
+    )
+    const filter = 'smtpd_command_filter'
+    this.commandFilter = MapList.open(filter, config.text(filter), this.#context)
   }
 
   openTable(name: string): LookupTable {
@@ -90,12 +112,17 @@ export class SmtpdTables {
 
   #openAddresses(
     name:
-      'mynetworks' | 'smtpd_client_event_limit_exceptions' | 'smtpd_forbid_bare_newline_exclusions',
+      | 'mynetworks'
+      | 'permit_mx_backup_networks'
+      | 'smtpd_client_event_limit_exceptions'
+      | 'smtpd_forbid_bare_newline_exclusions',
   ): AddressList {
     return AddressList.open(name, this.#config.text(name), this.#context)
   }
 
-  #openWords(name: 'smtpd_forbidden_commands' | 'smtpd_noop_commands'): StringList {
+  #openWords(
+    name: 'smtpd_forbidden_commands' | 'smtpd_noop_commands' | 'smtpd_log_access_permit_actions',
+  ): StringList {
     return StringList.open(name, this.#config.text(name), this.#context)
   }
 

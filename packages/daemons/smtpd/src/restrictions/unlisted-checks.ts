@@ -7,6 +7,7 @@
  */
 import { splitAddress } from '@posthorn/address/split-address'
 import { RESOLVE_FLAGS, type RewriteClient } from '@posthorn/wire/rewrite-protocol'
+import { adaptDetail } from './access-action.ts'
 import { resolveAddress, type Resolution } from './address-resolver.ts'
 import type { AddressMap } from './address-map.ts'
 import { lookupFailure, type Evaluation, type Subject } from './evaluation.ts'
@@ -40,7 +41,7 @@ export function unlistedChecks(settings: UnlistedSettings): [string, Check][] {
     [
       'reject_unlisted_recipient',
       async (evaluation) => {
-        const { recipient } = evaluation.session
+        const { recipient } = evaluation
         if (recipient === undefined) return dunno
         return checkListed(settings, evaluation, {
           name: recipient,
@@ -76,7 +77,9 @@ export async function checkListed(
   if (isOurOwn(settings, resolution.recipient)) return dunno
   const detail = subject.className === 'Sender address' ? '5.1.0' : '5.1.1'
   if (resolution.transport === 'error' || resolution.transport === 'retry') {
-    return refuseError(evaluation, subject, resolution, detail)
+    const isAlias = (resolution.flags & RESOLVE_FLAGS.classVirtualAlias) !== 0
+    const code = isAlias ? settings.codes.virtualAlias : undefined
+    return refuseError(evaluation, subject, resolution, detail, code)
   }
   const unknown = await findUnknown(settings, resolution)
   if (unknown === undefined) return dunno
@@ -92,10 +95,12 @@ function refuseError(
   subject: Subject,
   resolution: { transport: string; nexthop: string },
   detail: string,
+  ownCode: number | undefined,
 ): Verdict {
   const isRetry = resolution.transport === 'retry'
-  const [, own, text] = /^([245]\.\d{1,3}\.\d{1,3})\s*([^]*)$/.exec(resolution.nexthop) ?? []
-  const code = isRetry || own?.startsWith('4') === true ? 450 : 550
+  const nexthop = adaptDetail(resolution.nexthop, subject)
+  const [, own, text] = /^([245]\.\d{1,3}\.\d{1,3})\s*([^]*)$/.exec(nexthop) ?? []
+  const code = ownCode ?? (isRetry || own?.startsWith('4') === true ? 450 : 550)
   const words = evaluation.describe(text ?? resolution.nexthop, subject)
   return refuse(replyText(code, own ?? detail, words))
 }

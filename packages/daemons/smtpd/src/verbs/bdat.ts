@@ -10,7 +10,7 @@ import { log } from '@posthorn/log/log'
 import { beginContent, endContent, sendContent } from '../content-session.ts'
 import { letCleanupRead } from '../queue-file.ts'
 import { requestDeadline } from '../request-deadline.ts'
-import type { ContentRecords } from '../content-records.ts'
+import { ContentRecords } from '../content-records.ts'
 import type { Session } from '../session.ts'
 import type { Transaction } from '../transaction.ts'
 import type { Verb, VerbOutcome } from '../verb.ts'
@@ -19,7 +19,7 @@ export const bdat: Verb = {
   name: 'BDAT',
   async serve(session, command) {
     const { client } = session
-    if (session.host.settings.discardedKeywords.has('CHUNKING')) {
+    if (session.permissions.discardedKeywords.has('CHUNKING')) {
       session.reply('521 5.5.1 Error: command not implemented')
       return 'error'
     }
@@ -62,8 +62,11 @@ async function serveChunk(session: Session, size: number, isLast: boolean): Prom
   if (session.bdat === 'none') {
     const denied = await host.policy.checkData(session)
     if (denied !== undefined) return discardChunk(session, size, denied)
+    const begun = await beginContent(session, transaction)
+    if (!(begun instanceof ContentRecords)) {
+      return discardChunk(session, size, begun.join('\r\n'))
+    }
     session.bdat = 'open'
-    beginContent(session, transaction)
   }
   const { content } = transaction
   if (content === undefined) return 'error'
@@ -83,8 +86,8 @@ async function serveChunk(session: Session, size: number, isLast: boolean): Prom
 /** Refuses the message: its queue file goes, and chunks are thrown away until the client begins anew. */
 async function discardChunk(session: Session, size: number, reply: string): Promise<VerbOutcome> {
   const { stream } = session
+  session.reset()
   session.bdat = 'failed'
-  session.transaction?.cancel()
   for (let rest = size; rest > 0;) {
     if (stream.buffered === '' && !(await stream.fill())) {
       throw new EndOfStreamError('Cannot read chunk: the peer ended')

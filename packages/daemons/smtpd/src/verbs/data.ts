@@ -5,7 +5,7 @@ import { EndOfStreamError } from '@posthorn/stream/byte-stream'
 import { beginContent, endContent, sendContent } from '../content-session.ts'
 import { letCleanupRead } from '../queue-file.ts'
 import { requestDeadline } from '../request-deadline.ts'
-import type { ContentRecords } from '../content-records.ts'
+import { ContentRecords } from '../content-records.ts'
 import type { Session } from '../session.ts'
 import type { Transaction } from '../transaction.ts'
 import type { Verb } from '../verb.ts'
@@ -36,7 +36,11 @@ export const data: Verb = {
       session.reply(denied)
       return 'error'
     }
-    const content = beginContent(session, transaction)
+    const content = await beginContent(session, transaction)
+    if (!(content instanceof ContentRecords)) {
+      session.reply(...content)
+      return 'error'
+    }
     session.reply('354 End data with <CR><LF>.<CR><LF>')
     await session.sendReplies()
     await readData(session, transaction, content)

@@ -5,6 +5,9 @@ import type { Command } from '../command.ts'
 import type { Session } from '../session.ts'
 import type { Verb, VerbOutcome } from '../verb.ts'
 
+/** What could hurt a log line or a header. */
+const UNSAFE = /[ <>()\\";@]/g
+
 /** What HELO and EHLO have in common; `welcome` replies. */
 export async function greet(
   session: Session,
@@ -19,13 +22,13 @@ export async function greet(
   }
   // RFC 5321 4.1.4: a new greeting drops the transaction
   session.reset()
-  session.helo = command.argument
-  session.protocol = protocol
+  session.helo = command.argument.replace(UNSAFE, '?')
   const denied = await session.host.policy.checkHelo(session)
   if (denied !== undefined) {
     session.reply(denied)
     return 'error'
   }
+  session.protocol = protocol
   welcome()
   return 'done'
 }

@@ -8,8 +8,8 @@ import { ParameterError, parseMailParameters } from '../mail-parameters.ts'
 import type { Session } from '../session.ts'
 import { Transaction } from '../transaction.ts'
 import type { Verb } from '../verb.ts'
-import { isUnsuitableAscii } from './smtputf8.ts'
-import { openQueueFile, WRITE_ERROR } from '../queue-file.ts'
+import { unfitForAscii } from './smtputf8.ts'
+import { openMessage } from '../open-message.ts'
 
 const SYNTAX = '501 5.5.4 Syntax: MAIL FROM:<address>'
 const BAD_SENDER = '501 5.1.7 Bad sender address syntax'
@@ -22,19 +22,19 @@ export function pathArgument(command: Command, keyword: 'FROM' | 'TO'): string |
 }
 
 /** The path and what follows it; undefined after a log line when there is no such thing. */
-export function findPath(session: Session, text: string, verb: string): SmtpPath | undefined {
+export function findPath(session: Session, text: string): SmtpPath | undefined {
   try {
     return parseSmtpPath(text, { isStrict: session.host.settings.isStrictEnvelope })
   } catch (error) {
     if (!(error instanceof AddressSyntaxError)) throw error
-    const isUnfinished = /^<[^>]*$/.test(text)
-    if (!isUnfinished) logBadAddress(session, verb, text)
+    if (error.path !== undefined) logBadAddress(session, error.path)
     return undefined
   }
 }
 
-export function logBadAddress(session: Session, verb: string, text: string): void {
-  log.warning(`Illegal address syntax from ${session.client.label} in ${verb} command: ${text}`)
+export function logBadAddress(session: Session, path: string): void {
+  const { client, where } = session
+  log.warning(`Illegal address syntax from ${client.label} in ${where} command: ${path}`)
 }
 
 export const mail: Verb = {
@@ -51,7 +51,7 @@ export const mail: Verb = {
       session.reply(SYNTAX)
       return 'error'
     }
-    const path = findPath(session, text, 'MAIL')
+    const path = findPath(session, text)
     if (path === undefined) {
       session.reply(BAD_SENDER)
       return 'error'
@@ -59,30 +59,38 @@ export const mail: Verb = {
     let transaction: Transaction
     try {
       const words = path.rest === '' ? [] : path.rest.split(/[ \t]+/)
-      transaction = new Transaction(path.address, parseMailParameters(words, host.settings))
+      const parameters = parseMailParameters(words, host.settings, session.permissions)
+      const line = `${command.verb} ${command.argument}`
+      transaction = new Transaction(path.address, parameters, line)
     } catch (error) {
       if (!(error instanceof ParameterError)) throw error
       session.reply(error.reply)
       return 'error'
     }
-    if (isUnsuitableAscii(session, path.address, transaction.parameters.isSmtpUtf8)) {
-      session.reply('553 5.6.7 Must declare SMTPUTF8 to send unicode address')
+    const unfit = unfitForAscii(session, path, transaction.parameters.isSmtpUtf8, BAD_SENDER)
+    if (unfit !== undefined) {
+      session.reply(unfit)
       return 'error'
     }
     if ((await session.counter.message()) === 'refuse') {
       session.reply(`450 4.7.1 Error: too much mail from ${session.client.address}`)
       return 'error'
     }
+    if (transaction.parameters.verp !== '' && path.address === '') {
+      session.reply('503 5.5.4 Error: XVERP requires non-null sender')
+      return 'error'
+    }
     session.transaction = transaction
-    const denied = await judge(session, transaction, text)
+    const denied = await judge(session, transaction, path)
     if (denied !== undefined) {
       session.reset()
       session.reply(denied)
       return 'error'
     }
-    if (!host.settings.isDelayOpen && !(await openQueueFile(session, transaction))) {
+    const failure = host.settings.isDelayOpen ? undefined : await openMessage(session, transaction)
+    if (failure !== undefined) {
       session.reset()
-      session.reply(WRITE_ERROR)
+      session.reply(...failure)
       return 'error'
     }
     session.reply('250 2.1.0 Ok')
@@ -121,7 +129,7 @@ async function standInForMilters(
 async function judge(
   session: Session,
   transaction: Transaction,
-  text: string,
+  { path }: SmtpPath,
 ): Promise<string | undefined> {
   const { policy, settings } = session.host
   const away = await standInForMilters(session, transaction)
@@ -134,8 +142,8 @@ async function judge(
   }
   const full = await policy.checkStorage(session, transaction.parameters.sizeOctets)
   if (full !== undefined) return full
-  if (await policy.isBadAddress(transaction.sender, transaction.sender)) {
-    logBadAddress(session, 'MAIL', text)
+  if (await policy.isBadAddress(session, transaction.sender)) {
+    logBadAddress(session, path)
     return BAD_SENDER
   }
   return policy.checkMail(session)

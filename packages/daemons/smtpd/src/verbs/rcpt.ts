@@ -5,15 +5,17 @@
  */
 import { quoteAddress } from '@posthorn/address/quote-address'
 import type { SmtpPath } from '@posthorn/address/smtp-path'
+import type { Command } from '../command.ts'
 import { encodeRecipient } from '../envelope-records.ts'
 import { ParameterError } from '../mail-parameters.ts'
-import { openQueueFile, WRITE_ERROR } from '../queue-file.ts'
+import { openMessage } from '../open-message.ts'
+import { isAccepted, type FilterReply } from '../proxy-filter.ts'
 import { parseRecipientParameters, type RecipientParameters } from '../recipient-parameters.ts'
 import type { Session } from '../session.ts'
 import type { Transaction } from '../transaction.ts'
 import type { Verb, VerbOutcome } from '../verb.ts'
 import { findPath, logBadAddress, pathArgument } from './mail.ts'
-import { isUnsuitableAscii } from './smtputf8.ts'
+import { unfitForAscii } from './smtputf8.ts'
 
 const BAD_RECIPIENT = '501 5.1.3 Bad recipient address syntax'
 
@@ -34,16 +36,16 @@ export const rcpt: Verb = {
       session.reply('501 5.5.4 Syntax: RCPT TO:<address>')
       return 'error'
     }
-    const path = findPath(session, text, 'RCPT')
+    const path = findPath(session, text)
     if (path === undefined || path.address === '') {
-      if (path !== undefined) logBadAddress(session, 'RCPT', text)
+      if (path !== undefined) logBadAddress(session, path.path)
       session.reply(BAD_RECIPIENT)
       return 'error'
     }
     try {
       const words = path.rest === '' ? [] : path.rest.split(/[ \t]+/)
-      const parameters = parseRecipientParameters(words, session.host.settings)
-      return await addRecipient(session, transaction, path, parameters, text)
+      const parameters = parseRecipientParameters(words, session.permissions.discardedKeywords)
+      return await addRecipient(session, transaction, path, parameters, command)
     } catch (error) {
       if (!(error instanceof ParameterError)) throw error
       session.reply(error.reply)
@@ -59,11 +61,12 @@ async function addRecipient(
   transaction: Transaction,
   path: SmtpPath,
   parameters: RecipientParameters,
-  text: string,
+  command: Command,
 ): Promise<VerbOutcome> {
   const { settings, policy } = session.host
-  if (isUnsuitableAscii(session, path.address, transaction.parameters.isSmtpUtf8)) {
-    session.reply('553 5.6.7 Must declare SMTPUTF8 to send unicode address')
+  const unfit = unfitForAscii(session, path, transaction.parameters.isSmtpUtf8, BAD_RECIPIENT)
+  if (unfit !== undefined) {
+    session.reply(unfit)
     return 'error'
   }
   if (transaction.recipientCount >= settings.recipientLimit) {
@@ -71,8 +74,8 @@ async function addRecipient(
     // RFC 5321 4.5.3.1.10: a client may well try; only a stubborn one makes an error
     return transaction.overshootCount++ < settings.recipientOvershootLimit ? 'done' : 'error'
   }
-  if (await policy.isBadAddress(transaction.sender, path.address)) {
-    logBadAddress(session, 'RCPT', text)
+  if (await policy.isBadAddress(session, path.address)) {
+    logBadAddress(session, path.path)
     session.reply(BAD_RECIPIENT)
     return 'error'
   }
@@ -86,19 +89,29 @@ async function addRecipient(
     session.reply(denied)
     return 'error'
   }
-  const queueFile = await openQueueFile(session, transaction)
-  if (queueFile === undefined) {
-    session.reply(WRITE_ERROR)
+  const failure =
+    (await openMessage(session, transaction)) ?? (await askFilter(transaction, command))
+  if (failure !== undefined) {
+    session.reply(...failure)
     return 'error'
   }
   const original =
     parameters.originalRecipient === ''
-      ? `rfc822;${sourceRoute(text)}${quoteAddress(path.address)}`
+      ? `rfc822;${sourceRoute(path.path)}${quoteAddress(path.address)}`
       : parameters.originalRecipient
-  queueFile.send(encodeRecipient(path.address, parameters.notify, original))
+  transaction.queueFile?.send(encodeRecipient(path.address, parameters.notify, original))
   if (transaction.recipientCount++ === 0) transaction.firstRecipient = path.address
   session.reply('250 2.1.5 Ok')
   return 'done'
+}
+
+/** The reply with which a filter before the queue refuses the recipient. */
+async function askFilter(
+  { filter }: Transaction,
+  { verb, argument }: Command,
+): Promise<FilterReply | undefined> {
+  const reply = await filter?.command(`${verb} ${argument}`)
+  return reply === undefined || isAccepted(reply) ? undefined : reply
 }
 
 /** RFC 3461 4.2: the original recipient as the client gave it, with the route that delivery ignores. */

@@ -18,34 +18,18 @@ export const NO_TLS = '454 4.7.0 TLS not available due to local problem'
 export const starttls: Verb = {
   name: 'STARTTLS',
   isBeforeTls: true,
-  serve: (session) =>
-    refuse(session.needsTls ? NO_TLS : '502 5.5.1 Error: command not implemented')(session),
+  serve: (session, command) =>
+    refuse(
+      command.argument !== ''
+        ? '501 5.5.4 Syntax: STARTTLS'
+        : session.needsTls
+          ? NO_TLS
+          : '502 5.5.1 Error: command not implemented',
+    )(session),
 }
 
 /** RFC 4954: no authentication is configured. */
 export const auth: Verb = {
   name: 'AUTH',
   serve: refuse('503 5.5.1 Error: authentication not enabled'),
-}
-
-/** Nobody is in smtpd_authorized_xclient_hosts. */
-export const xclient: Verb = {
-  name: 'XCLIENT',
-  serve: (session, command) =>
-    refuse(
-      command.words.length === 0
-        ? '501 5.5.4 Syntax: XCLIENT attribute=value...'
-        : '550 5.7.0 Error: insufficient authorization',
-    )(session),
-}
-
-/** Nobody is in smtpd_authorized_xforward_hosts. */
-export const xforward: Verb = {
-  name: 'XFORWARD',
-  serve: (session, command) =>
-    refuse(
-      command.words.length === 0
-        ? '501 5.5.4 Syntax: XFORWARD attribute=value...'
-        : '550 5.7.0 Error: insufficient authorization',
-    )(session),
 }

@@ -12,8 +12,10 @@ import { noop } from './noop.ts'
 import { quit } from './quit.ts'
 import { rcpt } from './rcpt.ts'
 import { rset } from './rset.ts'
-import { auth, starttls, xclient, xforward } from './unavailable.ts'
+import { auth, starttls } from './unavailable.ts'
 import { vrfy } from './vrfy.ts'
+import { xclient } from './xclient.ts'
+import { xforward } from './xforward.ts'
 
 const VERBS: ReadonlyMap<string, Verb> = new Map(
   [

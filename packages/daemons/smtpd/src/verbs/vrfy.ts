@@ -4,9 +4,11 @@
  * The answer is that of the recipient restrictions: what RCPT refuses is refused here, everything else gets
  * 252, which promises nothing. RFC 5321 7.3 has the reasons.
  */
+import { AddressSyntaxError, parsePathAddress } from '@posthorn/address/smtp-path'
 import type { Session } from '../session.ts'
 import type { Verb, VerbOutcome } from '../verb.ts'
-import { findPath, logBadAddress } from './mail.ts'
+import { logBadAddress } from './mail.ts'
+import { unfitForAscii } from './smtputf8.ts'
 
 const BAD_RECIPIENT = '501 5.1.3 Bad recipient address syntax'
 
@@ -21,30 +23,47 @@ export const vrfy: Verb = {
       return 'error'
     }
     const { words } = command
-    const hasUtf8 = settings.isUtf8Enabled && words.length > 1 && words.at(-1) === 'SMTPUTF8'
+    const hasUtf8 = settings.isUtf8Enabled && words.at(-1) === 'SMTPUTF8'
     const text = (hasUtf8 ? words.slice(0, -1) : words).join(' ')
     if (text === '') {
       const option = settings.isUtf8Enabled ? ' [SMTPUTF8]' : ''
       session.reply(`501 5.5.4 Syntax: VRFY address${option}`)
       return 'error'
     }
-    return judge(session, text)
+    const address = findAddress(session, text)
+    if (address === undefined) {
+      session.reply(BAD_RECIPIENT)
+      return 'error'
+    }
+    const unfit = unfitForAscii(session, { path: text, address }, hasUtf8, BAD_RECIPIENT)
+    if (unfit !== undefined) {
+      // as Postfix: whoever asks so has not understood the transaction
+      if (unfit !== BAD_RECIPIENT) session.reset()
+      session.reply(unfit)
+      return 'error'
+    }
+    return judge(session, text, address)
   },
 }
 
-async function judge(session: Session, text: string): Promise<VerbOutcome> {
-  const { policy } = session.host
-  const path = findPath(session, text, 'VRFY')
-  if (path?.rest !== '' || path.address === '') {
-    if (path !== undefined) logBadAddress(session, 'VRFY', text)
-    session.reply(BAD_RECIPIENT)
-    return 'error'
-  }
-  session.recipient = path.address
+/** The one address that the whole argument names; undefined after a log line. */
+function findAddress(session: Session, text: string): string | undefined {
   try {
-    const sender = session.transaction?.sender ?? ''
-    if (await policy.isBadAddress(sender, path.address)) {
-      logBadAddress(session, 'VRFY', text)
+    const address = parsePathAddress(text)
+    if (address !== '') return address
+  } catch (error) {
+    if (!(error instanceof AddressSyntaxError)) throw error
+  }
+  logBadAddress(session, text)
+  return undefined
+}
+
+async function judge(session: Session, text: string, address: string): Promise<VerbOutcome> {
+  const { policy } = session.host
+  session.recipient = address
+  try {
+    if (await policy.isBadAddress(session, address)) {
+      logBadAddress(session, text)
       session.reply(BAD_RECIPIENT)
       return 'error'
     }
