@@ -95,6 +95,19 @@ async function installLaunchers(): Promise<boolean> {
   return isPermitted
 }
 
+/** A main.cf that names the directories of another system would start that system's programs. */
+async function adviseDirectories(mainFile: string): Promise<void> {
+  const text = await readFile(mainFile, 'utf8')
+  for (const [name, folder] of [
+    ['daemon_directory', 'libexec'],
+    ['command_directory', 'sbin'],
+  ]) {
+    const [line] = new RegExp(`^${name}\\s*=.*`, 'm').exec(text) ?? []
+    if (line === undefined || line.includes(`${home}/${folder}`)) continue
+    console.log(`install: in ${mainFile}, "${line}" must become "${name} = ${home}/${folder}"`)
+  }
+}
+
 async function installConfiguration(): Promise<void> {
   const directory = at('/etc/postfix')
   await mkdir(directory, { recursive: true })
@@ -102,6 +115,7 @@ async function installConfiguration(): Promise<void> {
     const destination = join(directory, name)
     if (existsSync(destination)) {
       console.log(`install: ${destination} is there and stays as it is`)
+      if (name === 'main.cf') await adviseDirectories(destination)
       continue
     }
     const text = await readFile(join(ROOT, 'conf', name), 'utf8')

@@ -37,7 +37,7 @@ const OWN_DEVICES = `
 
 const PROBES: Record<string, string> = {
   // reports how it was started, then waits until master closes the status channel
-  probe: `{ echo "args $*"; env | grep -v ^GENERATION | sort; pwd; umask; id; ls -l /proc/$$/fd; echo end; } > report.$$
+  probe: `{ echo "args $*"; env | grep -v ^GENERATION | sort; pwd; umask; id; ls -l /proc/$$/fd; grep flags: /proc/$$/fdinfo/[3-9]; echo end; } > report.$$
     exec cat <&5`,
   crash: 'exit 7',
   killed: 'kill -9 $$',
@@ -174,6 +174,7 @@ export class MasterSite {
       .replace(/\bversion \S+/g, 'version V')
       .replace(/\bpid \d+/g, 'pid N')
       .replace(/\breport\.\d+/g, 'report.N')
+      .replace(/\/proc\/\d+/g, '/proc/N')
       .replace(/(socket|pipe):\[\d+\]/g, '$1')
   }
 

@@ -128,6 +128,8 @@ t.test('a reload that changes what takes a restart, and one that removes a servi
     site.configure([GOOD, 'gone unix - - n - - probe', '127.0.0.1:smtps inet n - n - - probe'])
     await site.start()
     const client = await site.client('private/gone')
+    // a child of the real master that is ended before it has become its program answers for master
+    await waitFor(() => site.reports.some((one) => one.endsWith('end\n')), 'the probe')
     site.configure([GOOD, '127.0.0.1:smtps inet n - n - - probe'], {
       inet_interfaces: 'all',
       inet_protocols: 'all',

@@ -102,8 +102,9 @@ t.test('master runs it as it is', async (t) => {
   const port = await freePort()
   await layOut(directory, port)
   const postfix = async (word: string): Promise<string> => {
-    const args = ['-c', join(directory, 'etc'), word]
-    return (await execa(join(ROOT, 'build/sbin/postfix'), args, { all: true })).all
+    // env(1) takes away what a test runner puts into the environment of its children
+    const args = ['-i', join(ROOT, 'build/sbin/postfix'), '-c', join(directory, 'etc'), word]
+    return (await execa('/usr/bin/env', args, { all: true })).all
   }
   const log = async (): Promise<string> => readFile(join(directory, 'log'), 'latin1')
   t.teardown(async () => postfix('stop').catch(() => undefined))

@@ -28,7 +28,7 @@ interface Shown {
 const PARAMETERS_OF_OURS = /^(?:dns_nameservers|service_worker_limit)\b/
 /** What a build decides: who it is, and where its files are. */
 const OF_THE_BUILD =
-  /^(?:alias_maps|daemon_directory|html_directory|mail_name|mail_release_date|mail_version|manpage_directory|process_id|readme_directory|shlib_directory)\b/
+  /^(?:alias_maps|command_directory|daemon_directory|html_directory|mail_name|mail_release_date|mail_version|manpage_directory|process_id|readme_directory|shlib_directory)\b/
 
 /** A line where the two may differ becomes the name alone; the default of alias_maps shows in others. */
 function comparableLine(line: string): string {

@@ -35,8 +35,12 @@ t.test('messages and connections of a whole system', async (t) => {
       await smtpSource(load)
       await sink.waitForMessages(before.messages + messages, 30_000)
       await waitFor(async () => (await instance.queued()).length === 0, 'an empty queue', 30_000)
-      const log = await instance.log()
-      const uses = [...log.matchAll(/relay=\S+ (?:conn_use=(\d+))?.*status=sent/g)]
+      const sent = async (): Promise<RegExpExecArray[]> => [
+        ...(await instance.log()).matchAll(/relay=\S+ (?:conn_use=(\d+))?.*status=sent/g),
+      ]
+      // a log line may come a moment after the message has left the queue
+      await waitFor(async () => (await sent()).length >= messages, 'a log line for each message')
+      const uses = await sent()
       return {
         messages: sink.messages.length - before.messages,
         sessions: sink.connections - before.sessions,

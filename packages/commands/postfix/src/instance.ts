@@ -4,9 +4,11 @@
  * A rootless instance is one whose mail_owner is the user who runs the command. It needs no root, and
  * ownership is neither changed nor checked: every file belongs to that one user.
  */
-import { accessSync, constants, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, realpathSync, statSync } from 'node:fs'
 import { MainConfig } from '@posthorn/config/main-config'
+import { PROGRAM_DIRECTORIES } from '@posthorn/config/program-directories'
 import { checkStartup } from '@posthorn/config/startup-checks'
+import { log } from '@posthorn/log/log'
 import { findGroup, findUser } from '@posthorn/native/user'
 
 /* eslint-disable n/no-sync -- a command that runs once, before it does anything else */
@@ -92,6 +94,13 @@ export function requireInstalled(instance: Instance): void {
     accessSync(master, constants.X_OK)
   } catch (error) {
     throw new CommandError(`cannot execute ${master}!`, { cause: error })
+  }
+  const own = `${PROGRAM_DIRECTORIES.daemon}/master`
+  if (existsSync(own) && realpathSync(own) !== realpathSync(master)) {
+    log.warning(
+      `daemon_directory = ${instance.daemonDirectory} has other programs than those of this command, ` +
+        `which are in ${PROGRAM_DIRECTORIES.daemon}`,
+    )
   }
 }
 

@@ -21,6 +21,7 @@ export class StatusReader {
 
   constructor(handlers: StatusHandlers) {
     const [ours, theirs] = socketPair()
+    theirs.setBlocking()
     this.#ours = ours
     this.#theirs = theirs
     this.#handlers = handlers

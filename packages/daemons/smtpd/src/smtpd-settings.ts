@@ -67,19 +67,18 @@ export interface SmtpdSettings {
   verpFilter: string
 }
 
+/** Without the flag for Milters: where smtpd(8) asks none itself, cleanup(8) would ask those that are for other mail. */
 function cleanupFlags(config: MainConfig): number {
   const overridden = config.flags('receive_override_options')
-  let flags = externalMailFlags | CLEANUP_FLAGS.smtpReply
+  let flags = (externalMailFlags & ~CLEANUP_FLAGS.milter) | CLEANUP_FLAGS.smtpReply
   if (overridden.has('no_address_mappings')) flags &= ~(CLEANUP_FLAGS.map | CLEANUP_FLAGS.bcc)
   if (overridden.has('no_header_body_checks')) flags &= ~CLEANUP_FLAGS.filter
-  if (overridden.has('no_milters')) flags &= ~CLEANUP_FLAGS.milter
   return flags
 }
 
 function bareNewlineMode(config: MainConfig): BareNewlineMode {
-  const word = config.text('smtpd_forbid_bare_newline').toLowerCase()
-  if (word === 'reject') return 'reject'
-  return word === 'yes' || word === 'normalize' ? 'normalize' : 'no'
+  const word = config.keyword('smtpd_forbid_bare_newline')
+  return word === 'yes' ? 'normalize' : word || 'no'
 }
 
 function proxyProtocol(config: MainConfig, hasIpv6: boolean): ProxyHeaderOptions | undefined {

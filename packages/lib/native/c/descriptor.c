@@ -25,6 +25,16 @@ static napi_value adopt(napi_env env, napi_callback_info info) {
     return give_int(env, 0);
 }
 
+/* setBlocking(fd): for a program that inherits it and knows no better */
+static napi_value set_blocking(napi_env env, napi_callback_info info) {
+    napi_value args[1];
+    int32_t fd;
+    if (!take_args(env, info, 1, args) || !take_int(env, args[0], &fd)) return NULL;
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0) return give_int(env, fail("fcntl"));
+    return give_int(env, 0);
+}
+
 static napi_value close_descriptor(napi_env env, napi_callback_info info) {
     napi_value args[1];
     int32_t fd;
@@ -92,7 +102,8 @@ static napi_value bytes_readable(napi_env env, napi_callback_info info) {
 }
 
 static const native_function functions[] = {
-    { "adopt", adopt },           { "close", close_descriptor }, { "read", read_buffer },
+    { "adopt", adopt },           { "setBlocking", set_blocking }, { "close", close_descriptor },
+    { "read", read_buffer },
     { "readText", read_text },    { "write", write_octets },     { "bytesReadable", bytes_readable },
 };
 

@@ -52,6 +52,11 @@ export class Descriptor {
     return new Descriptor(fd, maybeWritable)
   }
 
+  /** For a program that will inherit it: reads and writes wait, for everybody who has it open. @throws {SystemError} */
+  setBlocking(): void {
+    checked(native.setBlocking(this.fd))
+  }
+
   /** @throws {Error} spent */
   get fd(): number {
     if (this.#fd === SPENT) throw new Error('Cannot use descriptor: it was closed or given away')

@@ -23,6 +23,7 @@ export interface NativeAddon {
   errorText: (errno: number) => string
 
   adopt: (fd: number) => number
+  setBlocking: (fd: number) => number
   close: (fd: number) => number
   read: (fd: number, into: Buffer) => number
   readText: (fd: number, limit: number) => string | number

@@ -139,7 +139,7 @@ export const KEYWORD_PARAMETERS = {
   smtp_tls_security_level: { default: '', values: CLIENT_TLS_LEVELS, complaint: BAD_TLS_LEVEL },
   smtpd_forbid_bare_newline: {
     default: 'no',
-    values: ['normalize', 'yes', 'note', 'reject', 'no'],
+    values: ['normalize', 'yes', 'reject', 'no'],
     complaint: "bad parameter value: '%n = %v'",
     min: 1,
   },

@@ -5,6 +5,7 @@
  */
 /* eslint-disable max-lines -- data only: one row a parameter */
 import type { ParameterSpec } from '../parameter-spec.ts'
+import { PROGRAM_DIRECTORIES } from '../program-directories.ts'
 
 export const TEXT_PARAMETERS = {
   '2bounce_notice_recipient': { default: 'postmaster', min: 1 },
@@ -35,7 +36,7 @@ export const TEXT_PARAMETERS = {
   bounce_template_file: { default: '' },
   canonical_maps: { default: '' },
   cleanup_service_name: { default: 'cleanup', min: 1 },
-  command_directory: { default: '/usr/sbin', min: 1 },
+  command_directory: { default: PROGRAM_DIRECTORIES.command, min: 1 },
   command_expansion_filter: {
     default: '1234567890!@%-_=+:,./abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ',
     min: 1,
@@ -45,7 +46,7 @@ export const TEXT_PARAMETERS = {
   connection_cache_service_name: { default: 'scache', min: 1 },
   content_filter: { default: '' },
   cyrus_sasl_config_path: { default: '' },
-  daemon_directory: { default: '/usr/libexec/postfix', min: 1 },
+  daemon_directory: { default: PROGRAM_DIRECTORIES.daemon, min: 1 },
   data_directory: { default: '/var/lib/postfix', min: 1 },
   debug_peer_list: { default: '' },
   debugger_command: { default: '', min: 1 },
