@@ -25,6 +25,7 @@ runService({
   requires: ['alone'],
   usesLimit: 'off',
   idleLimit: 'off',
+  watchdogSeconds: (config) => config.seconds('qmgr_daemon_timeout'),
   beforeJail({ config }) {
     opened = createDeliveryContext(config)
   },
