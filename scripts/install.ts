@@ -42,7 +42,13 @@ const values = yargs(hideBin(process.argv))
     default: '',
     describe: 'put in front of every path written',
   })
-  .option('prefix', { type: 'string', default: '/usr/local' })
+  .option('prefix', { type: 'string', default: '/usr/local', describe: 'where the programs go' })
+  .option('configuration', {
+    type: 'boolean',
+    default: true,
+    describe:
+      'lay out /etc/postfix where it has no such files (--no-configuration: leave it alone)',
+  })
   .strict()
   .parseSync()
 const home = `${values.prefix}/lib/posthorn`
@@ -144,7 +150,7 @@ for (const section of ['man1', 'man8']) {
   const target = at(`${values.prefix}/share/man/${section}`)
   await cp(join(ROOT, 'docs/man', section), target, { recursive: true })
 }
-await installConfiguration()
+if (values.configuration) await installConfiguration()
 console.log(
   `install: ${commands.length} commands in ${at(`${values.prefix}/sbin`)}, daemons in ${at(`${home}/libexec`)}`,
 )

@@ -22,7 +22,11 @@ export async function installSite(t: Test): Promise<InstalledSite> {
   const directory = await mkdtemp(join(tmpdir(), 'posthorn-site-'))
   t.teardown(async () => rm(directory, { recursive: true, force: true }))
   await chmod(directory, 0o755)
-  await execa(process.execPath, [join(ROOT, 'scripts/install.ts'), `--prefix=${directory}`])
+  await execa(process.execPath, [
+    join(ROOT, 'scripts/install.ts'),
+    `--prefix=${directory}`,
+    '--no-configuration',
+  ])
   const home = join(directory, 'lib/posthorn')
   const site = {
     commands: join(home, 'sbin'),

@@ -1,7 +1,7 @@
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import { temporaryDirectory } from '@posthorn/testing/temporary-directory'
-import { deliver } from './local-fixture.ts'
+import { deliver } from './test/local-fixture.ts'
 
 const aliases = {
   alias_maps: `inline:{

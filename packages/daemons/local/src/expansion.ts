@@ -10,7 +10,7 @@
  * Nothing is delivered before all is known: what cannot be found out now, or is a way that we do not go yet, makes the
  * whole recipient wait, and nobody gets the mail at every try. Who is met twice gets it once.
  *
- * Limits: duplicate_filter_limit destinations are remembered; nesting of 100.
+ * expansion-lookups.ts asks, expansion-outcome.ts remembers; here is who is asked next. Limits: nesting of 100.
  * Source: Postfix 3.7 local(8), aliases(5).
  */
 import {
@@ -19,106 +19,29 @@ import {
   splitExtension,
   type SplitExtension,
 } from '@posthorn/address/split-address'
-import type { RelayedStatus } from '@posthorn/delivery/delivery-status'
 import { log } from '@posthorn/log/log'
-import { errorReason } from '@posthorn/native/system-error'
 import type { UserEntry } from '@posthorn/native/user'
-import { NOTIFY_FLAGS, type Recipient } from '@posthorn/wire/attr-groups'
-import { RESOLVE_FLAGS, type ResolveReply } from '@posthorn/wire/rewrite-protocol'
-import { readForwardFile, readIncludeFile } from './alias-files.ts'
-import type { AliasResult, AliasTables } from './alias-tables.ts'
-import { parseAliasLines, parseAliasValue, type Destination } from './alias-value.ts'
+import type { Recipient } from '@posthorn/wire/attr-groups'
+import { RESOLVE_FLAGS } from '@posthorn/wire/rewrite-protocol'
+import { parseAliasValue, type Destination } from './alias-value.ts'
+import { ExpansionLookups, type ExpansionServices, type Origin } from './expansion-lookups.ts'
+import { ExpansionWait, Leaves, notYet, type Leaf } from './expansion-outcome.ts'
 import type { LocalSettings } from './local-settings.ts'
 import { expandLuserRelay } from './luser-relay.ts'
-import type { ForwardPaths } from './forward-paths.ts'
-import type { MailboxRoutes, RouteName, Wait } from './mailbox-routes.ts'
+import type { RouteName } from './mailbox-routes.ts'
 
 const depthLimit = 100
 
-/** What to do for a recipient; `recipient` is who is told and logged. */
-export type Leaf =
-  | { readonly kind: 'mailbox'; readonly recipient: Recipient; readonly user: UserEntry }
-  | { readonly kind: 'discard'; readonly recipient: Recipient; readonly reason: string }
-  | {
-      readonly kind: 'failed'
-      readonly recipient: Recipient
-      readonly status: Omit<RelayedStatus, 'relay'>
-    }
-  /** A mailbox or maildir at this path; `rights`: whose, undefined: those of default_privs. */
-  | {
-      readonly kind: 'file'
-      readonly recipient: Recipient
-      readonly path: string
-      readonly rights: number | undefined
-    }
-  /** An alias was taken; `action` is what the sender is told who wants to know (RFC 3464 2.3.3). */
-  | {
-      readonly kind: 'expanded'
-      readonly recipient: Recipient
-      readonly action: 'expanded' | 'delivered'
-    }
-  /** To the agent of `service:next-hop`. */
-  | { readonly kind: 'pass'; readonly recipient: Recipient; readonly transport: string }
-  /** `sender`: of the new message; undefined: that of this one. */
-  | { readonly kind: 'forward'; readonly recipient: Recipient; readonly sender: string | undefined }
-
-export interface ExpansionServices {
-  readonly aliases: Pick<AliasTables, 'find'>
-  readonly forwardPaths: Pick<ForwardPaths, 'of'>
-  readonly routes: Pick<MailboxRoutes, 'find'>
-  /** @throws {SystemError} the accounts cannot be asked */
-  readonly findUser: (name: string) => UserEntry | undefined
-  /** Completes an address: internal form in and out. @throws {ServiceError} */
-  readonly complete: (address: string) => Promise<string>
-  /** Internal form. @throws {ServiceError} */
-  readonly resolve: (sender: string, address: string) => Promise<ResolveReply>
-}
-
-/** Where a destination may stand: allow_mail_to_files. */
-export type MailForm = 'alias' | 'forward' | 'include'
-
-/** The whole recipient waits, for this reason. */
-export class ExpansionWait extends Error {
-  readonly code = 'POSTHORN_EXPANSION_WAIT'
-  readonly wait: Wait
-  readonly recipient: Recipient
-
-  constructor(recipient: Recipient, wait: Wait) {
-    super(wait.reason)
-    this.wait = wait
-    this.recipient = recipient
-  }
-}
-
-/** How a recipient was come to. */
-interface Origin {
-  readonly depth: number
-  /** The alias whose value it stands in, folded; an address in its own alias is the user. */
-  readonly alias: string
-  /** The sender that the owner of a list stands for. */
-  readonly owner: string | undefined
-  /** From an :include: or .forward file: not ours to deliver at once. */
-  readonly isIndirect: boolean
-  /** Whose .forward file it stands in. */
-  readonly forwarder: UserEntry | undefined
-  readonly luserRelay: string
-  /** What it stands in, and with whose rights files are written that it names; undefined (never root's): those of default_privs. */
-  readonly source: MailForm
-  readonly rights: number | undefined
-}
-
 export class Expansion {
   readonly #settings: LocalSettings
-  readonly #services: ExpansionServices
-  readonly #sender: string
-  readonly #leaves: Leaf[] = []
-  readonly #seen = new Set<string>()
+  readonly #lookups: ExpansionLookups
+  readonly #leaves: Leaves
 
   /** @param sender of the message */
   constructor(settings: LocalSettings, services: ExpansionServices, sender: string) {
     this.#settings = settings
-    this.#sender = sender
-    this.#services = services
+    this.#lookups = new ExpansionLookups(settings, services, sender)
+    this.#leaves = new Leaves(settings.duplicateLimit)
   }
 
   /** @throws {ExpansionWait | ServiceError} */
@@ -133,7 +56,7 @@ export class Expansion {
       source: 'alias',
       rights: undefined,
     })
-    return this.#leaves
+    return this.#leaves.all
   }
 
   async #recipient(recipient: Recipient, origin: Origin): Promise<void> {
@@ -144,7 +67,7 @@ export class Expansion {
     }
     if (written === '') {
       const reason = `null username in "${recipient.recipient}"`
-      this.#fail(recipient, { dsn: '5.1.3', reason })
+      this.#leaves.fail(recipient, { dsn: '5.1.3', reason })
       return
     }
     return this.#named(recipient, origin, true)
@@ -161,10 +84,10 @@ export class Expansion {
     // A mailbox of somebody else is not ours to write to on the word of a file, or in the name of a list's owner.
     const isOwn = origin.forwarder !== undefined && split.user === foldCase(origin.forwarder.name)
     if (looksFurther && (origin.owner !== undefined || (origin.isIndirect && !isOwn))) {
-      this.#forward(recipient, origin)
+      this.#leaves.forward(recipient, origin.owner)
       return
     }
-    const user = this.#findUser(recipient, split.user)
+    const user = this.#lookups.findUser(recipient, split.user)
     if (user !== undefined && looksFurther && !isOwn) {
       if (await this.#forwardFile(recipient, user, split, origin)) return
     }
@@ -174,41 +97,16 @@ export class Expansion {
       return this.#unknown(recipient, split, origin)
     }
     if (await this.#route(recipient, 'mailbox_command', split.user)) return
-    this.#add(`mailbox ${user.name}`, { kind: 'mailbox', recipient, user })
+    this.#leaves.add(`mailbox ${user.name}`, { kind: 'mailbox', recipient, user })
   }
 
   /** True when the recipient goes this way. */
   async #route(recipient: Recipient, name: RouteName, user: string): Promise<boolean> {
-    const found = await this.#services.routes.find(name, user)
-    if (found.kind === 'wait') throw new ExpansionWait(recipient, found.wait)
-    const { value } = found
-    if (value === '') return false
-    if (name === 'mailbox_command') {
-      throw new ExpansionWait(recipient, notYet(`delivery to the command ${value}`))
-    }
-    if (value.replace(/:.*/s, '') === this.#settings.relay) {
-      // Postfix would go round and round here.
-      log.warning(`${name} = ${value} would bring mail back to this service`)
-      throw new ExpansionWait(recipient, {
-        dsn: '4.3.5',
-        reason: 'mail system configuration error',
-      })
-    }
-    this.#add(`pass ${value} ${foldCase(recipient.recipient)}`, {
-      kind: 'pass',
-      recipient,
-      transport: value,
-    })
+    const transport = await this.#lookups.findRoute(recipient, name, user)
+    if (transport === '') return false
+    const key = `pass ${transport} ${foldCase(recipient.recipient)}`
+    this.#leaves.add(key, { kind: 'pass', recipient, transport })
     return true
-  }
-
-  #findUser(recipient: Recipient, name: string): UserEntry | undefined {
-    try {
-      return this.#services.findUser(name)
-    } catch (error) {
-      log.warning(`error looking up passwd info for ${name}: ${errorReason(error)}`)
-      throw new ExpansionWait(recipient, { dsn: '4.0.0', reason: 'user lookup error' })
-    }
   }
 
   /** True when there was an alias. */
@@ -220,58 +118,22 @@ export class Expansion {
   ): Promise<boolean> {
     if (origin.depth > depthLimit) {
       log.warning(`alias database loop for ${local}`)
-      this.#fail(recipient, { dsn: '5.4.6', reason: `alias database loop for ${local}` })
+      this.#leaves.fail(recipient, { dsn: '5.4.6', reason: `alias database loop for ${local}` })
       return true
     }
     for (const name of new Set([local, split.user])) {
       if (name === origin.alias) continue
-      const found = await this.#lookUp(recipient, name)
+      const found = await this.#lookups.findAlias(recipient, name, origin)
       if (found === undefined) continue
-      const destinations = parseAliasValue(found.value)
-      if (destinations.length === 0) {
-        log.warning(`no recipient in alias lookup result for ${name}`)
-        throw new ExpansionWait(recipient, { dsn: '4.3.0', reason: 'alias database unavailable' })
-      }
-      const owner = await this.#owner(recipient, name, origin.owner)
       const isUnmatched = this.#settings.propagatesAlias && name !== local
       const extension = isUnmatched ? split.delimiter + split.extension : ''
-      const inside = {
-        ...origin,
-        depth: origin.depth + 1,
-        alias: name,
-        owner,
-        source: 'alias' as const,
-        rights: found.ownerId,
+      const member = this.#leaves.tellExpanded(recipient, found.inside.owner)
+      for (const one of found.destinations) {
+        await this.#destination(member, one, found.inside, extension)
       }
-      const member = this.#tellExpanded(recipient, owner)
-      for (const one of destinations) await this.#destination(member, one, inside, extension)
       return true
     }
     return false
-  }
-
-  async #lookUp(
-    recipient: Recipient,
-    name: string,
-  ): Promise<(AliasResult & { kind: 'found' }) | undefined> {
-    const answer = await this.#services.aliases.find(name)
-    if (answer.kind === 'found') return answer
-    if (answer.kind === 'absent') return undefined
-    throw new ExpansionWait(recipient, { dsn: '4.3.0', reason: 'alias database unavailable' })
-  }
-
-  /** Who is told about mail for the alias that cannot be delivered, instead of the sender. */
-  async #owner(
-    recipient: Recipient,
-    alias: string,
-    before: string | undefined,
-  ): Promise<string | undefined> {
-    const name = `owner-${alias}`
-    const found = await this.#lookUp(recipient, name)
-    if (found === undefined) return this.#settings.resetsOwner ? undefined : before
-    const [first] = parseAliasValue(found.value)
-    const expanded = this.#settings.expandsOwner && first?.kind === 'address' ? first.address : name
-    return this.#services.complete(expanded)
   }
 
   async #destination(
@@ -295,11 +157,11 @@ export class Expansion {
 
   #file(recipient: Recipient, path: string, { source, rights }: Origin): void {
     if (!this.#settings.allowsFiles.has(source)) {
-      this.#fail(recipient, { dsn: '5.7.1', reason: 'mail to file is restricted' })
+      this.#leaves.fail(recipient, { dsn: '5.7.1', reason: 'mail to file is restricted' })
     } else if (path === '/dev/null') {
       const reason = `delivered to file: ${path}`
-      this.#add(`file ${path}`, { kind: 'discard', recipient, reason })
-    } else this.#add(`file ${path}`, { kind: 'file', recipient, path, rights })
+      this.#leaves.add(`file ${path}`, { kind: 'discard', recipient, reason })
+    } else this.#leaves.add(`file ${path}`, { kind: 'file', recipient, path, rights })
   }
 
   async #address(
@@ -308,15 +170,9 @@ export class Expansion {
     origin: Origin,
     extension: string,
   ): Promise<void> {
-    const { complete, resolve } = this.#services
-    const { local, domain } = splitAddress(written || 'MAILER-DAEMON')
-    const address = await complete(local + extension + (domain === undefined ? '' : `@${domain}`))
-    const reply = await resolve(this.#sender, address)
-    if ((reply.flags & RESOLVE_FLAGS.fail) !== 0) {
-      throw new ExpansionWait(recipient, { dsn: '4.3.0', reason: 'address resolver failure' })
-    }
+    const { address, reply } = await this.#lookups.resolve(recipient, written, extension)
     if ((reply.flags & RESOLVE_FLAGS.error) !== 0) {
-      this.#fail(recipient, {
+      this.#leaves.fail(recipient, {
         dsn: '5.1.3',
         reason: `bad recipient address syntax: ${address}`,
       })
@@ -331,41 +187,18 @@ export class Expansion {
             originalRecipient: reply.recipient,
           }
     if (reply.transport === this.#settings.relay) return this.#recipient(found, origin)
-    this.#forward(found, origin)
-  }
-
-  #forward(recipient: Recipient, origin: Origin): void {
-    this.#add(`forward ${origin.owner ?? ''} ${foldCase(recipient.recipient)}`, {
-      kind: 'forward',
-      recipient,
-      sender: origin.owner,
-    })
+    this.#leaves.forward(found, origin.owner)
   }
 
   async #include(recipient: Recipient, path: string, origin: Origin): Promise<void> {
     if (origin.depth > depthLimit) {
-      this.#fail(recipient, { dsn: '5.4.6', reason: `:include: file loop for ${path}` })
+      this.#leaves.fail(recipient, { dsn: '5.4.6', reason: `:include: file loop for ${path}` })
       return
     }
-    if (this.#isSeen(`include ${path}`)) return
-    const file = await readIncludeFile(path, origin.forwarder)
-    if (file.kind === 'failed') {
-      if (file.status.dsn.startsWith('4')) throw new ExpansionWait(recipient, file.status)
-      this.#fail(recipient, file.status)
-      return
-    }
-    const owner = origin.forwarder?.uid ?? file.ownerId
-    const inside = {
-      ...origin,
-      depth: origin.depth + 1,
-      alias: '',
-      isIndirect: true,
-      source: 'include' as const,
-      rights: owner === 0 ? undefined : owner,
-    }
-    for (const one of parseAliasLines(file.text, this.#settings.lineLimit)) {
-      await this.#destination(recipient, one, inside)
-    }
+    if (this.#leaves.isSeen(`include ${path}`)) return
+    const found = await this.#lookups.readInclude(recipient, path, origin)
+    if ('dsn' in found) this.#leaves.fail(recipient, found)
+    else for (const one of found.destinations) await this.#destination(recipient, one, found.inside)
   }
 
   /** True when the user has a .forward file that says something. */
@@ -375,45 +208,11 @@ export class Expansion {
     split: SplitExtension,
     origin: Origin,
   ): Promise<boolean> {
-    const paths = this.#services.forwardPaths.of(user, recipient.recipient, split)
-    if (paths === undefined) {
-      throw new ExpansionWait(recipient, {
-        dsn: '4.3.5',
-        reason: 'mail system configuration error',
-      })
-    }
-    for (const path of paths) {
-      const file = await readForwardFile(path, user)
-      if (file.kind === 'absent') continue
-      if (file.kind === 'failed') throw new ExpansionWait(recipient, file.status)
-      const destinations = parseAliasLines(file.text, this.#settings.lineLimit)
-      if (destinations.length === 0) return false
-      const inside = {
-        ...origin,
-        depth: origin.depth + 1,
-        alias: '',
-        isIndirect: true,
-        forwarder: user,
-        source: 'forward' as const,
-        rights: user.uid === 0 ? undefined : user.uid,
-      }
-      const member = this.#tellExpanded(recipient, origin.owner)
-      for (const one of destinations) await this.#destination(member, one, inside)
-      return true
-    }
-    return false
-  }
-
-  /**
-   * A sender who wants to know of success is told that there was an alias, or, of a list with an owner, that the list
-   * got it; and of nothing after that.
-   */
-  #tellExpanded(recipient: Recipient, owner: string | undefined): Recipient {
-    const { notifyFlags } = recipient
-    if ((notifyFlags & NOTIFY_FLAGS.success) === 0) return recipient
-    const action = owner === undefined ? 'expanded' : 'delivered'
-    this.#leaves.push({ kind: 'expanded', recipient, action })
-    return { ...recipient, notifyFlags: notifyFlags & ~NOTIFY_FLAGS.success }
+    const found = await this.#lookups.readForward(recipient, user, split, origin)
+    if (found === undefined) return false
+    const member = this.#leaves.tellExpanded(recipient, origin.owner)
+    for (const one of found.destinations) await this.#destination(member, one, found.inside)
+    return true
   }
 
   async #unknown(recipient: Recipient, split: SplitExtension, origin: Origin): Promise<void> {
@@ -424,9 +223,13 @@ export class Expansion {
       for (const one of parseAliasValue(target)) await this.#destination(recipient, one, inside)
     } else if (this.#isRequired(split.user)) {
       log.warning(`required alias not found: ${split.user}`)
-      this.#add(`required ${split.user}`, { kind: 'discard', recipient, reason: 'discarded' })
+      this.#leaves.add(`required ${split.user}`, {
+        kind: 'discard',
+        recipient,
+        reason: 'discarded',
+      })
     } else {
-      this.#fail(recipient, { dsn: '5.1.1', reason: `unknown user: "${split.user}"` })
+      this.#leaves.fail(recipient, { dsn: '5.1.1', reason: `unknown user: "${split.user}"` })
     }
   }
 
@@ -438,32 +241,9 @@ export class Expansion {
       user === foldCase(this.#settings.doubleBounceSender)
     )
   }
-
-  #fail(recipient: Recipient, status: Omit<RelayedStatus, 'relay'>): void {
-    this.#add(`failed ${foldCase(recipient.recipient)} ${status.reason}`, {
-      kind: 'failed',
-      recipient,
-      status,
-    })
-  }
-
-  #add(key: string, leaf: Leaf): void {
-    if (!this.#isSeen(key)) this.#leaves.push(leaf)
-  }
-
-  #isSeen(key: string): boolean {
-    if (this.#seen.has(key)) return true
-    const limit = this.#settings.duplicateLimit
-    if (limit === 0 || this.#seen.size < limit) this.#seen.add(key)
-    return false
-  }
 }
 
 /** A list answers for its members itself: what the sender wanted to know of the recipient ends here (RFC 3461 5.2.7.3). */
 function listRecipient(recipient: Recipient): Recipient {
   return { ...recipient, dsnOriginalRecipient: '', notifyFlags: 0 }
-}
-
-function notYet(what: string): Wait {
-  return { dsn: '4.3.5', reason: `${what} is not available yet` }
 }

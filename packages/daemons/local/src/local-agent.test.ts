@@ -4,7 +4,7 @@ import { MainConfig } from '@posthorn/config/main-config'
 import { captureLog } from '@posthorn/log/capture-log'
 import { temporaryDirectory } from '@posthorn/testing/temporary-directory'
 import { DELIVERY_FLAGS } from '@posthorn/wire/delivery-request'
-import { deliver } from './local-fixture.ts'
+import { deliver } from './test/local-fixture.ts'
 import { warnAboutUnsupported } from './warn-about-unsupported.ts'
 
 t.test('localAgent() delivers to the mail spool', async (t) => {

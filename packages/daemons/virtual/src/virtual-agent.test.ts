@@ -8,38 +8,21 @@ import { captureLog } from '@posthorn/log/capture-log'
 import { OpenQueueFile } from '@posthorn/queue/open-queue-file'
 import { parseQueueId } from '@posthorn/queue/queue-id'
 import { encodeRecord } from '@posthorn/queue/record'
+import { deliveryRequest } from '@posthorn/testing/delivery-request'
 import { temporaryDirectory } from '@posthorn/testing/temporary-directory'
-import { DELIVERY_FLAGS, noStats, type DeliveryRequest } from '@posthorn/wire/delivery-request'
+import { DELIVERY_FLAGS, noStats } from '@posthorn/wire/delivery-request'
 import { virtualAgent, type AddressMap } from './virtual-agent.ts'
 import { readVirtualSettings } from './virtual-settings.ts'
 
 const uid = process.getuid?.() ?? 0
 const gid = process.getgid?.() ?? 0
 
-const request: DeliveryRequest = {
-  flags: DELIVERY_FLAGS.success | DELIVERY_FLAGS.bounce,
-  queueName: 'active',
+const request = deliveryRequest({
   queueId: 'A1',
-  dataOffset: 0,
   sizeBytes: 10,
   nexthop: 'v.test',
-  encoding: '',
-  smtpUtf8: 0,
   sender: 's@x.test',
-  envelopeId: '',
-  returnFlags: 0,
-  stats: noStats,
-  clientName: '',
-  clientAddress: '',
-  clientPort: '',
-  clientProtocol: '',
-  clientHelo: '',
-  saslMethod: '',
-  saslUsername: '',
-  saslSender: '',
-  logIdent: '',
-  rewriteContext: 'local',
-}
+})
 
 function table(entries: Record<string, string>): AddressMap {
   return async (address) => {

@@ -5,12 +5,12 @@ import { captureLog } from '@posthorn/log/capture-log'
 import { socketPair } from '@posthorn/native/socket'
 import { encodeRecord, RECORD } from '@posthorn/queue/record'
 import { ByteStream } from '@posthorn/stream/byte-stream'
+import { deliveryRequest } from '@posthorn/testing/delivery-request'
 import { temporaryDirectory } from '@posthorn/testing/temporary-directory'
 import { Channel } from '@posthorn/wire/channel'
 import {
   deliveryProtocol,
   encodeDeliveryRequest,
-  noStats,
   receiveDeliveryReply,
   type DeliveryReply,
   type DeliveryRequest,
@@ -61,33 +61,7 @@ function world(
   return { context, records, broken }
 }
 
-function request(fields: Partial<DeliveryRequest> = {}): DeliveryRequest {
-  return {
-    flags: 3,
-    queueName: 'active',
-    queueId: ID,
-    dataOffset: 0,
-    sizeBytes: 0,
-    nexthop: 'a.test',
-    encoding: '',
-    smtpUtf8: 0,
-    sender: 'from@a.test',
-    envelopeId: '',
-    returnFlags: 0,
-    stats: noStats,
-    clientName: '',
-    clientAddress: '',
-    clientPort: '',
-    clientProtocol: '',
-    clientHelo: '',
-    saslMethod: '',
-    saslUsername: '',
-    saslSender: '',
-    logIdent: '',
-    rewriteContext: 'local',
-    ...fields,
-  }
-}
+const base = { queueId: ID, nexthop: 'a.test', sender: 'from@a.test' }
 
 const recipient = {
   recipient: 'to@a.test',
@@ -109,7 +83,8 @@ async function serve(
   const served = serveDeliveries(stream, agent, context)
   const channel = new Channel(new ByteStream(other))
   await channel.expectAnnouncement(deliveryProtocol)
-  channel.send(encodeDeliveryRequest(request(fields), [{ ...recipient, notifyFlags }]))
+  const request = deliveryRequest({ ...base, ...fields })
+  channel.send(encodeDeliveryRequest(request, [{ ...recipient, notifyFlags }]))
   const reply = await receiveDeliveryReply(channel)
   channel.close()
   await served

@@ -2,16 +2,15 @@
  * delivery-request.test - a queue manager and an agent talk to each other
  */
 import t from 'tap'
+import { deliveryRequest } from '@posthorn/testing/delivery-request'
 import { emptyDsn } from './attr-groups.ts'
 import { Channel } from './channel.ts'
 import {
   deliveryProtocol,
   DeliveryReplyList,
   encodeDeliveryRequest,
-  noStats,
   receiveDeliveryReply,
   receiveDeliveryRequest,
-  type DeliveryRequest,
   type Recipient,
 } from './delivery-request.ts'
 import { FakeService } from './fake-service.ts'
@@ -19,30 +18,14 @@ import { AttrError } from './wire-error.ts'
 
 const timeoutMs = 5_000
 
-const request: DeliveryRequest = {
-  flags: 3,
-  queueName: 'active',
+const request = deliveryRequest({
   queueId: '0F8E21C1C8',
   dataOffset: 453,
   sizeBytes: 177,
   nexthop: 'remote.example',
   encoding: '7bit',
-  smtpUtf8: 0,
   sender: 'from@example.test',
-  envelopeId: '',
-  returnFlags: 0,
-  stats: noStats,
-  clientName: '',
-  clientAddress: '',
-  clientPort: '',
-  clientProtocol: '',
-  clientHelo: '',
-  saslMethod: '',
-  saslUsername: '',
-  saslSender: '',
-  logIdent: '',
-  rewriteContext: 'local',
-}
+})
 const recipients: Recipient[] = ['a@b', 'c@d'].map((recipient) => ({
   originalRecipient: '',
   recipient,

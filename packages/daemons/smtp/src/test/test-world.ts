@@ -6,6 +6,7 @@
  */
 /* eslint-disable n/no-sync -- a test waits for nobody else */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { deliveryRequest } from '@posthorn/testing/delivery-request'
 import { temporaryDirectory } from '@posthorn/testing/temporary-directory'
 import { MainConfig } from '@posthorn/config/main-config'
 import type { DeliveryContext } from '@posthorn/delivery/delivery-context'
@@ -157,31 +158,17 @@ export class TestWorld {
     octets += content + encodeRecord(RECORD.extracted) + encodeRecord(RECORD.end)
     writeFileSync(`active/${QUEUE_ID}`, octets, { encoding: 'latin1', mode: 0o700 })
     const now = Date.now()
-    const request: DeliveryRequest = {
+    const request = deliveryRequest({
       flags: DELIVERY_FLAGS.success,
-      queueName: 'active',
       queueId: QUEUE_ID,
       dataOffset,
       sizeBytes: content.length,
       nexthop: mail.nexthop,
       encoding: '7bit',
-      smtpUtf8: 0,
       sender: mail.sender ?? 'from@example.test',
-      envelopeId: '',
-      returnFlags: 0,
       stats: { ...noStats, arrivalMs: now, activeMs: now },
-      clientName: '',
-      clientAddress: '',
-      clientPort: '',
-      clientProtocol: '',
-      clientHelo: '',
-      saslMethod: '',
-      saslUsername: '',
-      saslSender: '',
-      logIdent: '',
-      rewriteContext: 'local',
       ...mail.request,
-    }
+    })
     return { request, recipients }
   }
 }

@@ -14,38 +14,21 @@ import { SystemError } from '@posthorn/native/system-error'
 import { OpenQueueFile } from '@posthorn/queue/open-queue-file'
 import { parseQueueId } from '@posthorn/queue/queue-id'
 import { encodeRecord } from '@posthorn/queue/record'
-import { DELIVERY_FLAGS, noStats, type DeliveryRequest } from '@posthorn/wire/delivery-request'
+import { deliveryRequest } from '@posthorn/testing/delivery-request'
+import { noStats } from '@posthorn/wire/delivery-request'
 import { RESOLVE_FLAGS } from '@posthorn/wire/rewrite-protocol'
-import { AliasTables } from './alias-tables.ts'
-import { localAgent } from './local-agent.ts'
-import { readLocalSettings } from './local-settings.ts'
-import { ForwardPaths } from './forward-paths.ts'
-import { MailboxRoutes } from './mailbox-routes.ts'
+import { AliasTables } from '../alias-tables.ts'
+import { localAgent } from '../local-agent.ts'
+import { readLocalSettings } from '../local-settings.ts'
+import { ForwardPaths } from '../forward-paths.ts'
+import { MailboxRoutes } from '../mailbox-routes.ts'
 
-const request: DeliveryRequest = {
-  flags: DELIVERY_FLAGS.success | DELIVERY_FLAGS.bounce,
-  queueName: 'active',
+const request = deliveryRequest({
   queueId: 'A1',
-  dataOffset: 0,
   sizeBytes: 10,
   nexthop: 'host.test',
-  encoding: '',
-  smtpUtf8: 0,
   sender: 's@x.test',
-  envelopeId: '',
-  returnFlags: 0,
-  stats: noStats,
-  clientName: '',
-  clientAddress: '',
-  clientPort: '',
-  clientProtocol: '',
-  clientHelo: '',
-  saslMethod: '',
-  saslUsername: '',
-  saslSender: '',
-  logIdent: '',
-  rewriteContext: 'local',
-}
+})
 
 interface Setup {
   readonly settings?: Record<string, string>
