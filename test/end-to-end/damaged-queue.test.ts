@@ -143,6 +143,11 @@ t.test('files that are certainly damaged', async (t) => {
   await flush()
   await untilSettled()
   const found = new Set(await corrupt())
+  // a log line may come a moment after what it is about
+  await waitFor(
+    async () => (await site.log()).split('saving corrupt file').length > names.size,
+    'a log line for each damaged file',
+  ).catch(() => undefined) // what is missing shows below
   const log = await site.log()
   for (const [name, what] of names) {
     t.ok(found.has(name), `${what}: put aside`)
