@@ -15,7 +15,7 @@ SOURCES := $(shell find packages -name '*.ts' -not -path '*/node_modules/*' -not
 # how many test files run at once
 JOBS ?= 2
 
-.PHONY: all native check format lint types test interop demo run bench fuzz golden install clean
+.PHONY: all native check format lint types test interop demo run bench golden install clean
 
 all: build/.stamp
 

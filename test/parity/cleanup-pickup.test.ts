@@ -230,10 +230,10 @@ async function outcomes(
       text: [...queued, `left: ${String(isLeft)}`].join('\n'),
     })
   }
+  await instance.stop()
   const log = (await instance.log())
     .split('\n')
     .filter((line) => line.includes('/pickup[') && !DETAILS.test(line))
-  await instance.stop()
   return found.map(({ id, file, text }) => {
     const about = log
       .filter((line) => line.includes(file) || (id !== '' && line.includes(`${id}: `)))

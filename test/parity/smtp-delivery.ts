@@ -215,9 +215,7 @@ async function runAll(
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        const t0 = Date.now()
         results.set(next.name, await runOne(instance, Number(stdout), next))
-        if (Date.now() - t0 > 700) console.log('# slow', system, next.name, Date.now() - t0)
       }
     }),
   )
