@@ -5,7 +5,7 @@
  * that they deserve. Sessions are played one after the other, each against one of several smtpd services of one
  * instance, so that one start of each system is enough for all configurations.
  */
-import { rm } from 'node:fs/promises'
+import { rm, stat } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -232,8 +232,11 @@ export interface Comparison {
 /** The messages on hold as postcat(1) shows them, in the order of their arrival; none are left. */
 async function takeHeld(instance: Instance): Promise<string> {
   let text = ''
-  for (const name of await instance.queued('hold')) {
-    const path = join(instance.queueDirectory, name)
+  const paths = (await instance.queued('hold')).map((name) => join(instance.queueDirectory, name))
+  const found = await Promise.all(
+    paths.map(async (path) => ({ path, arrivalMs: (await stat(path)).mtimeMs })),
+  )
+  for (const { path } of found.sort((one, other) => one.arrivalMs - other.arrivalMs)) {
     const { stdout } = await execa('/usr/sbin/postcat', ['-o', path], { reject: false })
     await rm(path)
     // sizes, offsets and times are not what is compared here
