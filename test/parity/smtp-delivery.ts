@@ -16,6 +16,7 @@ import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { encodeRecord, RECORD } from '@posthorn/queue/record'
+import { deliveryRequest } from '@posthorn/testing/delivery-request'
 import { FakeDns, type FakeDnsOptions, type FakeName } from '@posthorn/testing/fake-dns'
 import { ScriptedPeer, type PeerOptions } from '@posthorn/testing/scripted-peer'
 import { EndOfStreamError } from '@posthorn/stream/byte-stream'
@@ -330,30 +331,16 @@ async function writeMessage(
   await writeFile(path, octets, { encoding: 'latin1', mode: 0o700 })
   await chown(path, uid, 0)
   const now = Date.now()
-  const request: DeliveryRequest = {
+  const request = deliveryRequest({
     flags: DELIVERY_FLAGS.success,
-    queueName: 'active',
     queueId,
     dataOffset,
     sizeBytes,
     nexthop: scenario.nexthop,
     encoding: '7bit',
-    smtpUtf8: 0,
     sender: scenario.sender ?? 'from@example.test',
-    envelopeId: '',
-    returnFlags: 0,
     stats: { ...noStats, arrivalMs: now, activeMs: now },
-    clientName: '',
-    clientAddress: '',
-    clientPort: '',
-    clientProtocol: '',
-    clientHelo: '',
-    saslMethod: '',
-    saslUsername: '',
-    saslSender: '',
-    logIdent: '',
-    rewriteContext: 'local',
     ...scenario.request,
-  }
+  })
   return { request, recipients, path }
 }
