@@ -36,6 +36,7 @@ export function unreachable(reason: string): DeliveryReply {
 }
 
 export class ScriptedAgent {
+  /** In the order in which the queue manager chose them. */
   readonly requests: ReceivedRequest[] = []
   /** Deliveries in progress, and the most that there ever were. */
   running = 0
@@ -44,6 +45,8 @@ export class ScriptedAgent {
   readonly #directory: string
   readonly #acceptor: Acceptor
   readonly #open = new Set<ByteStream>()
+  /** Settles when the last connection before has its request. */
+  #turn: Promise<unknown> = Promise.resolve()
 
   private constructor(directory: string, path: string, announcement: string) {
     this.#directory = directory
@@ -100,10 +103,8 @@ export class ScriptedAgent {
 
   async #serve(channel: Channel, announcement: string): Promise<void> {
     if (announcement === '') return
-    channel.announce(announcement)
-    const received = await receiveDeliveryRequest(channel)
+    const received = await this.#receive(channel, announcement)
     if (received === undefined) return
-    this.requests.push(received)
     this.running += 1
     this.mostRunning = Math.max(this.mostRunning, this.running)
     try {
@@ -116,6 +117,25 @@ export class ScriptedAgent {
       this.running -= 1
     }
     await channel.receive()
+  }
+
+  /**
+   * The request of one connection. A queue manager chooses what to deliver when it reads the announcement; announced
+   * to one after the other, the requests come in the order of its choice.
+   */
+  async #receive(channel: Channel, announcement: string): Promise<ReceivedRequest | undefined> {
+    const before = this.#turn
+    const { promise, resolve } = Promise.withResolvers<undefined>()
+    this.#turn = promise
+    await before
+    try {
+      channel.announce(announcement)
+      const received = await receiveDeliveryRequest(channel)
+      if (received !== undefined) this.requests.push(received)
+      return received
+    } finally {
+      resolve(undefined)
+    }
   }
 }
 
