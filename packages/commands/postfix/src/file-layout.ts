@@ -25,6 +25,7 @@ export const QUEUE_DIRECTORIES = [
   'hold',
   'incoming',
   'saved',
+  'spare',
   'trace',
 ] as const
 

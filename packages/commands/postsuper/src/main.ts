@@ -23,6 +23,7 @@ import {
   type MessageAction,
   type PostsuperOptions,
 } from './postsuper-options.ts'
+import { purgeSpares } from './purge-spares.ts'
 import {
   actOnAll,
   DEFAULT_QUEUES,
@@ -92,6 +93,7 @@ async function repair(
     flushLog()
   })
   await repairQueues(layout, queues, options, progress)
+  if (options.purges) purgeSpares()
   if (progress.renamedCount > 0) {
     if (options.requests.some(({ target }) => target !== 'ALL')) {
       log.error('QUEUE FILE NAMES WERE CHANGED TO MATCH INODE NUMBERS')

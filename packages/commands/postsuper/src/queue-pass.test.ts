@@ -17,6 +17,7 @@ import { dirname } from 'node:path'
 import t from 'tap'
 import { actOnMessage } from './message-actions.ts'
 import { parsePostsuperOptions } from './postsuper-options.ts'
+import { purgeSpares } from './purge-spares.ts'
 import { actOnAll, repairQueues, DEFAULT_QUEUES } from './queue-pass.ts'
 import { NameRepair } from './repair-names.ts'
 
@@ -78,6 +79,16 @@ t.test('repairQueues() purges what has no owner', async (t) => {
     [`bogus file name: ${young}`].map((text) => `warning: ${text}`),
   )
   t.equal(await actOnAll(layout, DEFAULT_QUEUES, 'delete'), 1)
+})
+
+t.test('purgeSpares() removes what a crash left, and no spare file', (t) => {
+  purgeSpares()
+  mkdirSync('spare')
+  for (const name of ['5', '5.77', '1795.77', '1796.77']) writeFileSync(`spare/${name}`, '')
+  for (const name of ['5', '5.77', '1795.77']) utimesSync(`spare/${name}`, WEEK_AGO, WEEK_AGO)
+  purgeSpares()
+  t.same(readdirSync('spare').sort(), ['1796.77', '5'])
+  t.end()
 })
 
 t.test('repairQueues() makes names match inode numbers, logs first', async (t) => {

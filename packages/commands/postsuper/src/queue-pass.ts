@@ -35,7 +35,7 @@ export const DEFAULT_QUEUES = [
 export type SuperQueue = (typeof DEFAULT_QUEUES)[number] | 'trace'
 
 /** An incomplete file of this age has no writer any more. */
-const STALE_MS = 7 * 24 * 3600 * 1000
+export const STALE_MS = 7 * 24 * 3600 * 1000
 
 export interface RepairOptions {
   readonly purges: boolean

@@ -2,6 +2,7 @@
  * cleanup-context - what all messages of this process have in common
  */
 import type { CheckTables } from '@posthorn/message/content-checks'
+import type { FileSupply } from '@posthorn/queue/file-supply'
 import type { QueueLayout } from '@posthorn/queue/queue-layout'
 import type { AddressMapping } from './address-mapping.ts'
 import type { BccMaps } from './bcc-maps.ts'
@@ -13,6 +14,7 @@ import type { VirtualAliases } from './virtual-aliases.ts'
 export interface CleanupContext {
   readonly settings: Settings
   readonly layout: QueueLayout
+  readonly supply: FileSupply
   readonly mapping: AddressMapping
   /** Absent when nothing is configured: then nothing has to wait for a lookup. */
   readonly virtualAliases: VirtualAliases | undefined

@@ -35,7 +35,7 @@ export async function serveCleanup(
 ): Promise<void> {
   const { inFlowDelaySeconds } = context.settings
   if (inFlowDelaySeconds > 0 && !flow.take()) await sleep(inFlowDelaySeconds * 1000)
-  const writer = QueueFileWriter.create(context.layout, 'incoming')
+  const writer = QueueFileWriter.create(context.layout, 'incoming', { supply: context.supply })
   let isSettled = false
   try {
     removeStaleLogs(context.layout, writer.id)

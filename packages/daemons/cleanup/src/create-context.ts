@@ -4,6 +4,7 @@
  * Opens the tables, so it is called before the jail closes. The services that cleanup(8) talks to come from outside, so that a test can play them.
  */
 import type { MainConfig } from '@posthorn/config/main-config'
+import { FileSupply } from '@posthorn/queue/file-supply'
 import type { QueueLayout } from '@posthorn/queue/queue-layout'
 import type { BounceRequest } from '@posthorn/wire/bounce-protocol'
 import type { RewriteClient } from '@posthorn/wire/rewrite-protocol'
@@ -41,6 +42,7 @@ export async function createContext(
   return {
     settings,
     layout,
+    supply: new FileSupply(),
     mapping: new AddressMapping(rewriter, {
       canonical: canonicalMaps(settings, maps),
       masquerade: masquerade(settings, maps),

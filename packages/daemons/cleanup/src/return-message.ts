@@ -27,6 +27,7 @@ export async function returnMessage(message: Message, context: CleanupContext): 
   try {
     message.writeSize()
     await message.writer.flush()
+    message.writer.enter()
     for (const recipient of message.recipients) {
       await bounces.refused(message, recipient, refusal)
       log.info(statusLine(message, recipient, refusal))

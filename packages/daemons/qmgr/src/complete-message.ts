@@ -12,12 +12,12 @@
  */
 /* eslint-disable n/no-sync -- stat, utimes and rename of cached files: 2 to 30 us each (docs/performance.md 7) */
 import { closeSync, existsSync, openSync, statSync } from 'node:fs'
-import { unlink } from 'node:fs/promises'
 import { quoteAddress } from '@posthorn/address/quote-address'
 import { log } from '@posthorn/log/log'
 import { markKilled, markWarned } from '@posthorn/queue/mark'
 import { isReady } from '@posthorn/queue/queue-mode'
 import { hasCode, moveQueueFile, removeFile, setRetryTime } from '@posthorn/queue/queue-move'
+import type { SpareFiles } from '@posthorn/queue/spare-files'
 import { BOUNCE_FLAGS, type BounceRequest, sendBounceRequest } from '@posthorn/wire/bounce-protocol'
 import { DELIVERY_FLAGS } from '@posthorn/wire/delivery-request'
 import { traceFlagsOf } from './delivery-request.ts'
@@ -37,6 +37,7 @@ export type Completion = 'readMore' | 'gone'
  */
 export async function completeMessage(
   settings: QmgrSettings,
+  spares: SpareFiles,
   message: ActiveMessage,
 ): Promise<Completion> {
   const { layout } = settings
@@ -57,14 +58,13 @@ export async function completeMessage(
   await reportTrace(settings, message, path)
   if (message.isDeferred) await returnOrWarn(settings, message, path)
   if (message.isDeferred) defer(settings, message, path)
-  else await remove(message, path)
+  else await remove(spares, message, path)
   return 'gone'
 }
 
-/** Asynchronous: while others fsync, unlink(2) of a file with content waits for the journal, half a millisecond. */
-async function remove(message: ActiveMessage, path: string): Promise<void> {
+async function remove(spares: SpareFiles, message: ActiveMessage, path: string): Promise<void> {
   try {
-    await unlink(path)
+    await spares.retire(path)
     log.info(`${message.id}: removed`)
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw error

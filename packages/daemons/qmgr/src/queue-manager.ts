@@ -18,6 +18,7 @@ import type { DeliveryContext } from '@posthorn/delivery/delivery-context'
 import type { FlowControl } from '@posthorn/daemon/flow-control'
 import { fatal, log } from '@posthorn/log/log'
 import { QueueFileCorruptError } from '@posthorn/queue/queue-error'
+import { SpareFiles } from '@posthorn/queue/spare-files'
 import { NOTIFY_FLAGS, type Recipient } from '@posthorn/wire/attr-groups'
 import { DELIVERY_FLAGS } from '@posthorn/wire/delivery-request'
 import { RewriteClient } from '@posthorn/wire/rewrite-protocol'
@@ -46,6 +47,7 @@ export class QueueManager {
   private readonly scheduler: Scheduler
   private readonly rewrite: RewriteClient
   private readonly deliveryContext: DeliveryContext
+  private readonly spares = new SpareFiles()
   private isTurnDue = false
   private resolvingCount = 0
   private resolvingRecipientCount = 0
@@ -201,7 +203,7 @@ export class QueueManager {
   private finished(message: ActiveMessage): void {
     const work = async (): Promise<void> => {
       if (message.isCorrupt) saveCorrupt(this.settings.layout, message.id)
-      else if ((await completeMessage(this.settings, message)) === 'readMore') {
+      else if ((await completeMessage(this.settings, this.spares, message)) === 'readMore') {
         this.scheduler.hold(message)
         this.readMore(message)
         this.scheduler.release(message)

@@ -12,6 +12,7 @@ import { fstatSync } from 'node:fs'
 import { ConfigError } from '@posthorn/config/config-error'
 import { MainConfig } from '@posthorn/config/main-config'
 import { fatal, flushLog, log, openLog, panic } from '@posthorn/log/log'
+import { compileSooner } from '@posthorn/native/compiler'
 import { Descriptor } from '@posthorn/native/descriptor'
 import { startWatchdog } from '@posthorn/native/watchdog'
 import { ClientServer } from './client-server.ts'
@@ -116,9 +117,10 @@ function makeLifecycle(
     definition.leastIdleSeconds?.(config) ?? 0,
   )
   const uses = definition.usesLimit === 'off' ? 0 : config.integer('max_use')
+  const isShared = Number.isFinite(slots) && slots > 1
   return new Lifecycle(
     {
-      uses: Number.isFinite(slots) ? uses * slots : uses,
+      uses: isShared ? uses * slots * config.integer('service_worker_use_factor') : uses,
       idleMs: definition.idleLimit === 'off' ? 0 : idleSeconds * 1000,
       retireMs: options.retireSeconds * 1000,
       graceMs: definition.kind === 'multi' ? MULTI_GRACE_MS : 0,
@@ -166,6 +168,7 @@ async function start(definition: ServiceDefinition, argv: readonly string[]): Pr
     await runOnce(definition, options, config, serviceName)
     return
   }
+  compileSooner()
   const transport = checkTransport(definition, options)
   checkRequirements(definition, options)
 

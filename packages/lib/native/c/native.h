@@ -65,6 +65,7 @@ bool define_socket(napi_env env, napi_value exports);
 bool define_pass(napi_env env, napi_value exports);
 bool define_datagram(napi_env env, napi_value exports);
 bool define_store(napi_env env, napi_value exports);
+bool define_spare(napi_env env, napi_value exports);
 bool define_lock(napi_env env, napi_value exports);
 bool define_user(napi_env env, napi_value exports);
 bool define_watchdog(napi_env env, napi_value exports);

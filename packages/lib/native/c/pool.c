@@ -84,6 +84,8 @@ static void settle(pool_job *job) {
     if (job->error != 0 && napi_create_array_with_length(env, 2, &result) == napi_ok) {
         napi_set_element(env, result, 0, give_int(env, job->error));
         napi_set_element(env, result, 1, give_text(env, job->call, strlen(job->call)));
+    } else if (job->error == 0 && job->give != NULL) {
+        result = job->give(env, job);
     }
     napi_resolve_deferred(env, job->deferred, result);
     job->release(env, job);

@@ -1,16 +1,20 @@
 /*
- * store.c - makes a file durable: pwritev(2), fchmod(2), fsync(2), close(2) as one job in a thread
+ * store.c - makes a file durable: pwritev(2), rename(2), fchmod(2), fsync(2), close(2) as one job in a thread
  *
  * Octets of Buffers are borrowed until the job is done (an array of ours keeps them, whatever becomes of the caller's),
  * strings are copied.
  */
 #include "pool.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #define MAX_RUN 64
+/* of a path below the queue directory */
+#define MAX_NAME 300
 
 typedef struct {
     int64_t position;
@@ -24,6 +28,7 @@ typedef struct {
     int fd;
     int32_t mode; /* -1: leave it */
     bool syncs, closes;
+    char from[MAX_NAME], to[MAX_NAME]; /* empty: it keeps its name */
     napi_ref buffers_ref; /* an array of the Buffers among the parts */
     size_t count;
     store_part parts[];
@@ -72,12 +77,22 @@ static bool write_parts(store_job *store) {
     return true;
 }
 
+/* A file server whose clock is ahead would date the file into the future, where qmgr(8) leaves it alone. */
+static void date_not_ahead(int fd) {
+    struct stat status;
+    struct timespec now, stamps[2];
+    if (clock_gettime(CLOCK_REALTIME, &now) < 0 || fstat(fd, &status) < 0 || status.st_mtime <= now.tv_sec) return;
+    stamps[0] = stamps[1] = now;
+    futimens(fd, stamps);
+}
+
 static void run_store(pool_job *job) {
     store_job *store = (store_job *)job;
-    if (write_parts(store) && (store->mode < 0 || fchmod(store->fd, (mode_t)store->mode) == 0 || store_failed(store, "fchmod")) &&
-        store->syncs && fsync(store->fd) < 0) {
-        store_failed(store, "fsync");
-    }
+    bool is_done = write_parts(store) &&
+        (store->to[0] == '\0' || rename(store->from, store->to) == 0 || store_failed(store, "rename")) &&
+        (store->mode < 0 || fchmod(store->fd, (mode_t)store->mode) == 0 || store_failed(store, "fchmod")) &&
+        (!store->syncs || fsync(store->fd) == 0 || store_failed(store, "fsync"));
+    if (is_done && store->to[0] != '\0') date_not_ahead(store->fd);
     if (store->closes && close(store->fd) < 0) store_failed(store, "close");
 }
 
@@ -124,14 +139,14 @@ static bool take_part(napi_env env, napi_value array, size_t index, store_job *s
     return true;
 }
 
-/* storeFile(fd, [position, octets, ...], mode or -1, sync, close): a promise */
+/* storeFile(fd, [position, octets, ...], from or '', to or '', mode or -1, sync, close): a promise */
 static napi_value store_file(napi_env env, napi_callback_info info) {
-    napi_value args[5];
+    napi_value args[7];
     int32_t fd, mode;
     bool syncs, closes, is_array = false;
     uint32_t length = 0;
-    if (!take_args(env, info, 5, args) || !take_int(env, args[0], &fd) || !take_int(env, args[2], &mode) ||
-        !take_bool(env, args[3], &syncs) || !take_bool(env, args[4], &closes)) {
+    if (!take_args(env, info, 7, args) || !take_int(env, args[0], &fd) || !take_int(env, args[4], &mode) ||
+        !take_bool(env, args[5], &syncs) || !take_bool(env, args[6], &closes)) {
         return NULL;
     }
     if (napi_is_array(env, args[1], &is_array) != napi_ok || !is_array ||
@@ -150,6 +165,10 @@ static napi_value store_file(napi_env env, napi_callback_info info) {
     store->syncs = syncs;
     store->closes = closes;
     store->count = length / 2;
+    if (!take_text(env, args[2], store->from, MAX_NAME) || !take_text(env, args[3], store->to, MAX_NAME)) {
+        free(store);
+        return NULL;
+    }
     for (size_t i = 0; i < store->count; i++) {
         if (!take_part(env, args[1], i, store)) {
             release_store(env, &store->job);

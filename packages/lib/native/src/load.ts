@@ -21,6 +21,7 @@ export type JobResult = readonly [errno: number, syscall: string] | undefined
 export interface NativeAddon {
   failedCall: () => string
   errorText: (errno: number) => string
+  setCompilerFlag: (flag: string) => void
 
   adopt: (fd: number) => number
   setBlocking: (fd: number) => number
@@ -73,10 +74,15 @@ export interface NativeAddon {
   storeFile: (
     fd: number,
     parts: readonly (number | string | Buffer)[],
+    from: string,
+    to: string,
     mode: number,
     sync: boolean,
     close: boolean,
   ) => Promise<JobResult>
+
+  retireFile: (path: string, parked: string, slot: string) => Promise<JobResult>
+  prepareFiles: (names: readonly string[]) => Promise<readonly number[]>
 
   flock: (fd: number, operation: number) => number
   flockWait: (fd: number, operation: number) => Promise<JobResult> | number

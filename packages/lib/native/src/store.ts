@@ -1,7 +1,7 @@
 /**
  * store - makes octets durable in one job of a thread
  *
- * Write, set the permission bits that say "complete", fsync, close: in this order, as Postfix does. The threads are our
+ * Write, give the file its name, set the permission bits that say "complete", fsync, close: in this order. The threads are our
  * own (16, started on demand), so many stores wait for the disk together and share journal commits.
  *
  * Cost: 53-56 us of CPU and one disk flush (docs/performance.md 6).
@@ -13,6 +13,8 @@ export interface StoreJob {
   readonly fd: number
   /** Written in this order; parts that follow each other in the file go out together. Leave a Buffer alone until done. */
   readonly parts: readonly { readonly position: number; readonly octets: Buffer | string }[]
+  /** Moves the file; then it is dated now should a file server have dated it into the future. */
+  readonly rename?: { readonly from: string; readonly to: string }
   /** Permission bits to set after writing; undefined leaves them. */
   readonly mode?: number
   readonly fsync: boolean
@@ -20,9 +22,11 @@ export interface StoreJob {
   readonly close: boolean
 }
 
-/** Resolves when everything is on the disk. @throws {SystemError} the first failure: pwritev, fchmod, fsync or close */
+/** Resolves when everything is on the disk. @throws {SystemError} the first failure: pwritev, rename, fchmod, fsync or close */
 export async function storeFile(job: StoreJob): Promise<void> {
   const parts = job.parts.flatMap((part) => [part.position, part.octets])
-  const result = await native.storeFile(job.fd, parts, job.mode ?? -1, job.fsync, job.close)
+  const { fd, rename, mode = -1, fsync, close } = job
+  const { from, to } = rename ?? { from: '', to: '' }
+  const result = await native.storeFile(fd, parts, from, to, mode, fsync, close)
   if (result !== undefined) throw new SystemError(result[1], result[0])
 }

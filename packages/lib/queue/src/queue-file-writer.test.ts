@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  utimesSync,
+} from 'node:fs'
 import t from 'tap'
 import { OpenQueueFile } from './open-queue-file.ts'
 import { QueueFileWriter } from './queue-file-writer.ts'
@@ -15,6 +24,7 @@ const layout = new QueueLayout()
 
 t.test('a message file is complete only when finish() has resolved', async (t) => {
   const writer = QueueFileWriter.create(layout, 'incoming')
+  t.match(writer.path, /^incoming\/\d+\.\d+$/, 'no name that anybody takes for a message')
   t.equal(splitQueueId(writer.id).inode, statSync(writer.path).ino)
   t.equal(splitQueueId(writer.id).microseconds, writer.created.microseconds)
   writer.append(encodeRecord('C', '0'.repeat(95)))
@@ -59,13 +69,16 @@ t.test('a hashed incoming queue, long ids, hold and remove', async (t) => {
   const writer = QueueFileWriter.create(hashed, 'incoming')
   t.ok(splitQueueId(writer.id).isLong)
   writer.moveTo('hold')
-  t.match(writer.path, /^hold\/.\/.\//)
   await writer.finish(MODE_READY)
+  t.match(writer.path, /^hold\/.\/.\//)
   t.ok(existsSync(writer.path))
   writer.remove()
   t.notOk(existsSync(writer.path))
   const unwanted = QueueFileWriter.create(hashed, 'incoming')
   unwanted.append('x')
+  unwanted.enter()
+  t.match(unwanted.path, /^incoming\/.\/.\//, 'has its name before it is complete')
+  t.equal(statSync(unwanted.path).mode & 0o777, 0o600)
   unwanted.remove()
   t.notOk(existsSync(unwanted.path))
   mkdirSync('empty')
@@ -78,6 +91,21 @@ t.test('a hashed incoming queue, long ids, hold and remove', async (t) => {
   )
   t.same(readdirSync('.'), [], 'nothing is left behind')
   process.chdir('..')
+})
+
+t.test('a file that cannot get its name, or cannot be stored, is no message', async (t) => {
+  const before = readdirSync('incoming')
+  const writer = QueueFileWriter.create(layout, 'incoming')
+  mkdirSync(`incoming/${writer.id}`)
+  await t.rejects(writer.finish(MODE_READY), { message: /^rename: / })
+  rmdirSync(`incoming/${writer.id}`)
+  t.same(readdirSync('incoming'), before)
+
+  const closed = QueueFileWriter.create(layout, 'incoming')
+  closeSync(closed.fd)
+  closed.append('x')
+  await t.rejects(closed.finish(MODE_READY), { message: /^pwritev: / })
+  t.same(readdirSync('incoming'), before)
 })
 
 t.test('OpenQueueFile locks, and queues are scanned', async (t) => {
@@ -114,6 +142,7 @@ t.test('OpenQueueFile locks, and queues are scanned', async (t) => {
   for await (const file of scanQueue('deferred')) found.push(file)
   t.same(found, [{ id, path }])
   const temporary = QueueFileWriter.create(layout, 'maildrop')
+  temporary.enter()
   mkdirSync('maildrop/x')
   const entries = []
   for await (const entry of scanDirectory('maildrop')) entries.push(entry.name)

@@ -1,31 +1,35 @@
 /**
  * queue-file-writer - a new message file, from its name to the fsync that makes it ours
  *
- *   incoming/<usec>.<pid>  --inode known-->  incoming/ID, mode 0600  --finish()-->  mode 0700, fsync'ed
+ *   incoming/<usec>.<pid>, mode 0600  --finish()-->  incoming/ID, mode 0700, fsync'ed
  *
- * Records are collected in memory and written by one job in the thread pool (write, fchmod, fsync,
+ * Records are collected in memory and written by one job in the thread pool (write, rename, fchmod, fsync,
  * close). A large message goes to the file while it arrives. Until finish() resolves the file is
  * nobody's: whatever fails, remove() it and tell the sender to try again.
  *
  * Holds:  a descriptor, and at most 256 KB beyond what is being written if its user awaits drain().
  * Source: Postfix 3.7 cleanup(8), postdrop(1).
  */
-/* eslint-disable n/no-sync -- create, fstat and rename on cached metadata: 25 us (docs/performance.md 7) */
-import { storeFile } from '@posthorn/native/store'
-import { closeSync, fstatSync, mkdirSync, openSync, renameSync, utimesSync } from 'node:fs'
+/* eslint-disable n/no-sync -- directories are made once, and close is 1 us (docs/performance.md 7) */
+import { closeSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
+import type { PreparedFile } from '@posthorn/native/spare'
+import { storeFile } from '@posthorn/native/store'
+import { SystemError } from '@posthorn/native/system-error'
+import { createFile, type FileSupply } from './file-supply.ts'
 import { formatQueueId, type QueueId, type QueueTime } from './queue-id.ts'
 import type { MessageQueue, QueueLayout } from './queue-layout.ts'
 import { MODE_INCOMPLETE } from './queue-mode.ts'
-import { hasCode, removeFile, renameInto } from './queue-move.ts'
+import { removeFile, renameInto } from './queue-move.ts'
 import { queueTimeNow } from './time-record.ts'
 
 const SPILL_OCTETS = 256 * 1024
-const ATTEMPTS_LIMIT = 1000
 
 export interface CreateQueueFileOptions {
   /** Permission bits while the file is written; default 0600. */
   readonly mode?: number
+  /** Where a busy process takes its files for `incoming` from. */
+  readonly supply?: FileSupply
 }
 
 export class QueueFileWriter {
@@ -34,8 +38,8 @@ export class QueueFileWriter {
   readonly created: QueueTime
   readonly fd: number
   readonly #layout: QueueLayout
-  readonly #clockIsAhead: boolean
   #queue: MessageQueue
+  #path: string
   #isOpen = true
   /** Octets in the file. */
   #stored = 0
@@ -44,45 +48,31 @@ export class QueueFileWriter {
   /** Octets to be written over those in the file. */
   #patches: { position: number; octets: string }[] = []
 
-  private constructor(
-    layout: QueueLayout,
-    queue: MessageQueue,
-    file: { fd: number; id: QueueId; created: QueueTime; clockIsAhead: boolean },
-  ) {
+  private constructor(layout: QueueLayout, queue: MessageQueue, file: PreparedFile) {
     this.#layout = layout
     this.#queue = queue
+    this.#path = file.path
     this.fd = file.fd
-    this.id = file.id
-    this.created = file.created
-    this.#clockIsAhead = file.clockIsAhead
+    this.created = queueTimeNow()
+    this.id = formatQueueId(this.created, file.inode, layout.longIds)
   }
 
   /** @throws Error of a system call: no file was left behind */
   static create(
     layout: QueueLayout,
     queue: 'incoming' | 'maildrop',
-    options: CreateQueueFileOptions = {},
+    { mode = MODE_INCOMPLETE, supply }: CreateQueueFileOptions = {},
   ): QueueFileWriter {
-    const { fd, path } = createTemporary(queue, options.mode ?? MODE_INCOMPLETE)
-    try {
-      const stat = fstatSync(fd)
-      const { id, created } = nameForInode(layout, queue, path, stat.ino)
-      // A file server's clock may be ahead of ours, and qmgr(8) leaves files of the future alone.
-      const clockIsAhead = stat.mtimeMs > (created.seconds + 1) * 1000
-      return new QueueFileWriter(layout, queue, { fd, id, created, clockIsAhead })
-    } catch (error) {
-      closeSync(fd)
-      removeFile(path)
-      throw error
-    }
+    return new QueueFileWriter(layout, queue, supply?.take() ?? createFile(queue, mode))
   }
 
   get queue(): MessageQueue {
     return this.#queue
   }
 
+  /** Where the file lies at this moment. */
   get path(): string {
-    return this.#layout.path(this.#queue, this.id)
+    return this.#path
   }
 
   /** File offset of what is appended next. */
@@ -120,25 +110,36 @@ export class QueueFileWriter {
     await storeFile({ fd: this.fd, parts, fsync: false, close: false })
   }
 
-  /** Before finish(): a message that goes on hold must never be seen in incoming. */
+  /** Gives the file the name that others know it by, while it is still incomplete. @throws Error of a system call */
+  enter(): void {
+    const path = this.#layout.path(this.#queue, this.id)
+    renameInto(this.#path, path)
+    this.#path = path
+  }
+
+  /** Before enter() and finish(): a message that goes on hold must never be seen in incoming. */
   moveTo(queue: MessageQueue): void {
-    renameInto(this.path, this.#layout.path(queue, this.id))
     this.#queue = queue
   }
 
   /**
-   * Writes what remains, sets the permission bits that make the file complete, and waits for the
+   * Writes what remains, gives the file its name and the permission bits that make it complete, and waits for the
    * disk. Only after this may anybody be told that we have the message. Closes the file.
    * @throws Error of a system call: the file is removed
    */
   async finish(mode: number): Promise<void> {
     const parts = this.#takeParts()
-    this.#isOpen = false
+    const rename = { from: this.#path, to: this.#layout.path(this.#queue, this.id) }
     try {
-      await storeFile({ fd: this.fd, parts, mode, fsync: true, close: true })
-      if (this.#clockIsAhead) utimesSync(this.path, this.created.seconds, this.created.seconds)
+      makeDirectory(rename.to)
+      this.#isOpen = false
+      await storeFile({ fd: this.fd, parts, rename, mode, fsync: true, close: true })
+      this.#path = rename.to
     } catch (error) {
-      removeFile(this.path)
+      directoriesMade.clear()
+      const hasName = error instanceof SystemError && /^(fchmod|fsync|close)$/.test(error.syscall)
+      if (hasName) this.#path = rename.to
+      this.remove()
       throw error
     }
   }
@@ -148,7 +149,7 @@ export class QueueFileWriter {
     if (this.#isOpen) closeSync(this.fd)
     this.#isOpen = false
     this.#tail = ''
-    removeFile(this.path)
+    removeFile(this.#path)
   }
 
   #takeParts(): { position: number; octets: string }[] {
@@ -161,35 +162,12 @@ export class QueueFileWriter {
   }
 }
 
-function createTemporary(queue: MessageQueue, mode: number): { fd: number; path: string } {
-  for (;;) {
-    const path = `${queue}/${queueTimeNow().microseconds}.${process.pid}`
-    try {
-      return { fd: openSync(path, 'wx+', mode), path }
-    } catch (error) {
-      if (hasCode(error, 'EEXIST')) continue
-      throw error
-    }
-  }
-}
+const directoriesMade = new Set<string>()
 
-function nameForInode(
-  layout: QueueLayout,
-  queue: MessageQueue,
-  temporary: string,
-  inode: number,
-): { id: QueueId; created: QueueTime } {
-  for (let attempt = 1; ; attempt += 1) {
-    const created = queueTimeNow()
-    const id = formatQueueId(created, inode, layout.longIds)
-    const path = layout.path(queue, id)
-    try {
-      renameSync(temporary, path)
-      return { id, created }
-    } catch (error) {
-      if (attempt >= ATTEMPTS_LIMIT) throw error
-      if (hasCode(error, 'ENOENT')) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-      else if (!hasCode(error, 'EPERM') && !hasCode(error, 'EISDIR')) throw error
-    }
-  }
+/** Hash directories are made when they are first needed. */
+function makeDirectory(path: string): void {
+  const directory = dirname(path)
+  if (directoriesMade.has(directory)) return
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  directoriesMade.add(directory)
 }

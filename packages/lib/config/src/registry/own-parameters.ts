@@ -16,4 +16,6 @@ export const OWN_TEXT_PARAMETERS = {
 export const OWN_INTEGER_PARAMETERS = {
   /** The most processes of one service that master runs for its clients; 0 is the number of CPUs. */
   service_worker_limit: { default: '0', min: 0 },
+  /** A worker leaves after max_use clients for each that it may serve at once, times this. */
+  service_worker_use_factor: { default: '20', min: 1 },
 } as const satisfies Record<string, IntegerSpec>
