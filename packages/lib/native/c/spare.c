@@ -16,6 +16,8 @@
 #define MODE_SPARE 0600
 /* of a path below the queue directory */
 #define MAX_NAME 300
+/* Of one job, at empty slots: 2 us each. */
+#define MAX_VAIN_LOOKS 16
 
 typedef struct {
     pool_job job;
@@ -23,13 +25,15 @@ typedef struct {
 } retire_job;
 
 typedef struct {
-    char slot[MAX_NAME], path[MAX_NAME];
+    char path[MAX_NAME];
     int fd; /* or -errno */
     uint64_t inode;
 } prepared_file;
 
 typedef struct {
     pool_job job;
+    char directory[MAX_NAME];
+    uint32_t slot, slots; /* where the next spare file may be, in a ring */
     size_t count;
     prepared_file files[];
 } prepare_job;
@@ -67,9 +71,19 @@ static void release_retire(napi_env env, pool_job *job) {
     free(job);
 }
 
+/* Looks on in the ring until a slot is full. */
+static bool take_spare(prepare_job *prepare, const char *path, int *looks) {
+    char slot[MAX_NAME + 12];
+    while ((*looks)-- > 0) {
+        snprintf(slot, sizeof slot, "%s/%u", prepare->directory, prepare->slot);
+        prepare->slot = (prepare->slot + 1) % prepare->slots;
+        if (rename(slot, path) == 0) return true;
+    }
+    return false;
+}
+
 static bool open_spare(prepared_file *file) {
     struct stat status;
-    if (file->slot[0] == '\0' || rename(file->slot, file->path) < 0) return false;
     file->fd = open(file->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     if (file->fd >= 0 && is_private(file->fd, &status) && status.st_size == 0 && (status.st_mode & 07777) == MODE_SPARE) {
         file->inode = status.st_ino;
@@ -97,8 +111,10 @@ static void create_file(prepared_file *file) {
 
 static void run_prepare(pool_job *job) {
     prepare_job *prepare = (prepare_job *)job;
+    int looks = MAX_VAIN_LOOKS + (int)prepare->count;
     for (size_t i = 0; i < prepare->count; i++) {
-        if (!open_spare(&prepare->files[i])) create_file(&prepare->files[i]);
+        prepared_file *file = &prepare->files[i];
+        if (!take_spare(prepare, file->path, &looks) || !open_spare(file)) create_file(file);
     }
 }
 
@@ -109,10 +125,11 @@ static void release_prepare(napi_env env, pool_job *job) {
 static napi_value give_prepared(napi_env env, pool_job *job) {
     prepare_job *prepare = (prepare_job *)job;
     napi_value result;
-    napi_create_array_with_length(env, 2 * prepare->count, &result);
+    napi_create_array_with_length(env, 2 * prepare->count + 1, &result);
+    napi_set_element(env, result, 0, give_int(env, prepare->slot));
     for (size_t i = 0; i < prepare->count; i++) {
-        napi_set_element(env, result, (uint32_t)(2 * i), give_int(env, prepare->files[i].fd));
-        napi_set_element(env, result, (uint32_t)(2 * i + 1), give_int(env, (int64_t)prepare->files[i].inode));
+        napi_set_element(env, result, (uint32_t)(2 * i + 1), give_int(env, prepare->files[i].fd));
+        napi_set_element(env, result, (uint32_t)(2 * i + 2), give_int(env, (int64_t)prepare->files[i].inode));
     }
     return result;
 }
@@ -144,30 +161,32 @@ static napi_value retire_file(napi_env env, napi_callback_info info) {
     return pool_submit(env, &retire->job);
 }
 
-/* prepareFiles([slot or '', path, ...]): a promise for [fd or -errno, inode, ...] */
+/* prepareFiles(directory, slot, slots, [path, ...]): a promise for [next slot, fd or -errno, inode, ...] */
 static napi_value prepare_files(napi_env env, napi_callback_info info) {
-    napi_value args[1];
+    napi_value args[4];
     bool is_array = false;
     uint32_t length = 0;
-    if (!take_args(env, info, 1, args)) return NULL;
-    if (napi_is_array(env, args[0], &is_array) != napi_ok || !is_array ||
-        napi_get_array_length(env, args[0], &length) != napi_ok) {
-        napi_throw_type_error(env, NULL, "Cannot prepare files: want an array");
+    int32_t slot, slots;
+    if (!take_args(env, info, 4, args) || !take_int(env, args[1], &slot) || !take_int(env, args[2], &slots)) return NULL;
+    if (napi_is_array(env, args[3], &is_array) != napi_ok || !is_array || slot < 0 || slots < 1 ||
+        napi_get_array_length(env, args[3], &length) != napi_ok) {
+        napi_throw_type_error(env, NULL, "Cannot prepare files: want a slot, a number of slots and an array");
         return NULL;
     }
-    prepare_job *prepare = calloc(1, sizeof *prepare + length / 2 * sizeof prepare->files[0]);
+    prepare_job *prepare = calloc(1, sizeof *prepare + length * sizeof prepare->files[0]);
     if (prepare == NULL) {
         napi_throw_error(env, NULL, "Cannot prepare files: out of memory");
         return NULL;
     }
     prepare->job = (pool_job){ .run = run_prepare, .release = release_prepare, .give = give_prepared };
-    prepare->count = length / 2;
-    for (uint32_t i = 0; i < length / 2; i++) {
-        prepared_file *file = &prepare->files[i];
-        if (!take_element(env, args[0], 2 * i, file->slot) || !take_element(env, args[0], 2 * i + 1, file->path)) {
-            free(prepare);
-            return NULL;
-        }
+    prepare->slot = (uint32_t)slot % (uint32_t)slots;
+    prepare->slots = (uint32_t)slots;
+    prepare->count = length;
+    bool is_taken = take_name(env, args[0], prepare->directory);
+    for (uint32_t i = 0; is_taken && i < length; i++) is_taken = take_element(env, args[3], i, prepare->files[i].path);
+    if (!is_taken) {
+        free(prepare);
+        return NULL;
     }
     return pool_submit(env, &prepare->job);
 }

@@ -82,7 +82,12 @@ export interface NativeAddon {
   ) => Promise<JobResult>
 
   retireFile: (path: string, parked: string, slot: string) => Promise<JobResult>
-  prepareFiles: (names: readonly string[]) => Promise<readonly number[]>
+  prepareFiles: (
+    directory: string,
+    slot: number,
+    slots: number,
+    paths: readonly string[],
+  ) => Promise<readonly number[]>
 
   flock: (fd: number, operation: number) => number
   flockWait: (fd: number, operation: number) => Promise<JobResult> | number

@@ -26,10 +26,9 @@ t.test('a file that is retired is the next one that is prepared', async (t) => {
   t.equal(statSync('spare/0').size, 0, 'nothing of the message is left')
   t.equal(statSync('spare/0').mode & 0o7777, 0o600)
 
-  const [file, other] = await prepareFiles([
-    { slot: 'spare/0', path: 'spare/1.1' },
-    { slot: 'spare/7', path: 'spare/2.1' },
-  ])
+  const ring = { directory: 'spare', count: 128, next: 120 }
+  const [file, other] = await prepareFiles(ring, ['spare/1.1', 'spare/2.1'])
+  t.equal(ring.next, (120 + 18) % 128, 'looked on for some slots, and then no more')
   t.match(file, { path: 'spare/1.1', inode: ino })
   t.match(other, { path: 'spare/2.1', inode: statSync('spare/2.1').ino }, 'an empty slot: created')
   t.equal(statSync('spare/2.1').mode & 0o7777, 0o600)
@@ -71,12 +70,9 @@ t.test('without a place to park, a file is removed; one that is gone is an error
 t.test('a slot that holds something else is not used', async (t) => {
   writeFileSync('spare/8', 'text', { mode: 0o600 })
   writeFileSync('spare/9', '', { mode: 0o700 })
-  const files = await prepareFiles([
-    { slot: 'spare/8', path: 'spare/8.1' },
-    { slot: 'spare/9', path: 'spare/9.1' },
-    { slot: '', path: 'spare/10.1' },
-    { slot: 'spare/11', path: 'nowhere/11.1' },
-  ])
+  const ring = { directory: 'spare', count: 128, next: 8 }
+  const paths = ['spare/8.1', 'spare/9.1', 'spare/10.1', 'nowhere/11.1']
+  const files = await prepareFiles(ring, paths)
   t.same(
     files.map(({ path }) => path),
     ['spare/8.1', 'spare/9.1', 'spare/10.1'],

@@ -24,15 +24,25 @@ export async function retireFile(path: string, parked: string, slot: string): Pr
   if (result !== undefined) throw new SystemError(result[1], result[0])
 }
 
+/** A directory of spare files `0` to `count - 1`, and where in it to look next. */
+export interface SpareRing {
+  readonly directory: string
+  readonly count: number
+  next: number
+}
+
 /**
- * New, empty, open files of mode 0600: what lies in `slot`, or is created when there is nothing. Those that cannot be
- * had are left out.
+ * New, empty, open files of mode 0600: spare ones as long as they are easily found, then created ones. Those that cannot
+ * be had are left out.
  */
 export async function prepareFiles(
-  wanted: readonly { readonly slot: string; readonly path: string }[],
+  ring: SpareRing,
+  paths: readonly string[],
 ): Promise<PreparedFile[]> {
-  const found = await native.prepareFiles(wanted.flatMap(({ slot, path }) => [slot, path]))
-  return wanted.flatMap(({ path }, at) => {
+  const { directory, count } = ring
+  const [next = 0, ...found] = await native.prepareFiles(directory, ring.next, count, paths)
+  ring.next = next
+  return paths.flatMap((path, at) => {
     const fd = found[2 * at] ?? -1
     return fd < 0 ? [] : { path, fd, inode: found[2 * at + 1] ?? 0 }
   })

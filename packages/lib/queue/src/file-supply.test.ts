@@ -47,14 +47,14 @@ t.test('as many files are in hand as were needed at once', async (t) => {
 t.test('the files of messages that are gone come back', async (t) => {
   const spares = new SpareFiles()
   const inodes = new Set<number>()
-  for (let count = 0; count < 300; count += 1) {
+  for (let count = 0; count < 1100; count += 1) {
     writeFileSync(`active/${count}`, 'text', { mode: 0o700 })
     inodes.add(statSync(`active/${count}`).ino)
     await spares.retire(`active/${count}`)
   }
   t.equal(
     readdirSync('spare').filter((name) => !name.includes('.')).length,
-    128,
+    1024,
     'a ring: the oldest make room',
   )
   const supply = new FileSupply()

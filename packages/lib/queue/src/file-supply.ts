@@ -9,7 +9,7 @@
  */
 /* eslint-disable n/no-sync -- for the first messages of a process there is none ready */
 import { closeSync, fstatSync, openSync } from 'node:fs'
-import { prepareFiles, type PreparedFile } from '@posthorn/native/spare'
+import type { PreparedFile } from '@posthorn/native/spare'
 import { hasCode, removeFile } from './queue-move.ts'
 import { MODE_INCOMPLETE } from './queue-mode.ts'
 import { SPARE_DIRECTORY, SpareFiles } from './spare-files.ts'
@@ -40,11 +40,9 @@ export class FileSupply {
   #prepare(): void {
     if (this.#isPreparing || !this.#spares.isAvailable) return
     this.#isPreparing = true
-    const wanted = Array.from({ length: this.#target - this.#inHand.length }, () => ({
-      slot: this.#spares.nextSlot(),
-      path: temporaryPath(SPARE_DIRECTORY),
-    }))
-    prepareFiles(wanted)
+    const count = this.#target - this.#inHand.length
+    this.#spares
+      .prepare(Array.from({ length: count }, () => temporaryPath(SPARE_DIRECTORY)))
       .then((files) => {
         this.#inHand.push(...files)
       })

@@ -12,34 +12,39 @@
  */
 /* eslint-disable n/no-sync -- one look at start; and what is in hand at the exit of a process */
 import { existsSync, renameSync } from 'node:fs'
-import { retireFile } from '@posthorn/native/spare'
+import { prepareFiles, retireFile, type PreparedFile, type SpareRing } from '@posthorn/native/spare'
 
 export const SPARE_DIRECTORY = 'spare'
-const SLOTS = 128
+const COUNT = 1024
 
 export class SpareFiles {
   /** The queue has the directory. */
   readonly isAvailable = existsSync(SPARE_DIRECTORY)
-  #slot = process.pid % SLOTS
+  readonly #ring: SpareRing = { directory: SPARE_DIRECTORY, count: COUNT, next: 0 }
+  #slot = 0
 
-  /** Where a spare file may lie, or may be laid. */
-  nextSlot(): string {
-    this.#slot = (this.#slot + 1) % SLOTS
-    return `${SPARE_DIRECTORY}/${this.#slot}`
+  /** Open files with these names. */
+  async prepare(paths: readonly string[]): Promise<PreparedFile[]> {
+    return prepareFiles(this.#ring, paths)
   }
 
   /** Removes a message's file. @throws {SystemError} ENOENT: it was gone */
   async retire(path: string): Promise<void> {
-    const slot = this.nextSlot()
+    const slot = this.#nextSlot()
     await retireFile(path, this.isAvailable ? `${slot}.${process.pid}` : '', slot)
   }
 
   /** Gives back a file that is still as it was prepared. */
   putBack(path: string): void {
     try {
-      renameSync(path, this.nextSlot())
+      renameSync(path, this.#nextSlot())
     } catch {
       // somebody has removed it
     }
+  }
+
+  #nextSlot(): string {
+    this.#slot = (this.#slot + 1) % COUNT
+    return `${SPARE_DIRECTORY}/${this.#slot}`
   }
 }
