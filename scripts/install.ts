@@ -72,7 +72,7 @@ async function installPrograms(folder: 'sbin' | 'libexec'): Promise<string[]> {
       await copyFile(source, destination)
     } else {
       const text = await readFile(source, 'utf8')
-      await writeFile(destination, text.replace(/^#!.*/, `#!${node}`))
+      await writeFile(destination, text.replace(/^#!\S+/, `#!${node}`))
       await chmod(destination, 0o755)
     }
   }

@@ -19,7 +19,7 @@ const O_CLOEXEC = 0o2000000
 
 /** Runs the real master in the background. True: it is ready. */
 export async function startInBackground(): Promise<boolean> {
-  const child = spawn(process.execPath, process.argv.slice(1), {
+  const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     detached: true,
     env: { ...process.env, [READY_VARIABLE]: String(READY_DESCRIPTOR) },
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],

@@ -13,6 +13,7 @@ import { ConfigError } from '@posthorn/config/config-error'
 import { MainConfig } from '@posthorn/config/main-config'
 import { fatal, flushLog, log, openLog, panic } from '@posthorn/log/log'
 import { compileSooner } from '@posthorn/native/compiler'
+import { careForHeap } from '@posthorn/native/heap-care'
 import { Descriptor } from '@posthorn/native/descriptor'
 import { startWatchdog } from '@posthorn/native/watchdog'
 import { ClientServer } from './client-server.ts'
@@ -169,6 +170,7 @@ async function start(definition: ServiceDefinition, argv: readonly string[]): Pr
     return
   }
   compileSooner()
+  careForHeap()
   const transport = checkTransport(definition, options)
   checkRequirements(definition, options)
 

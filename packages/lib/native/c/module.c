@@ -165,7 +165,18 @@ static napi_value set_compiler_flag(napi_env env, napi_callback_info info) {
     return NULL;
 }
 
+/* v8::Isolate::GetCurrent(), v8::Isolate::LowMemoryNotification() */
+extern void *current_isolate(void) __asm__("_ZN2v87Isolate10GetCurrentEv") __attribute__((weak));
+extern void note_low_memory(void *isolate) __asm__("_ZN2v87Isolate21LowMemoryNotificationEv") __attribute__((weak));
+
+/* collectGarbage(): all of it, at once */
+static napi_value collect_garbage(napi_env env, napi_callback_info info) {
+    if (current_isolate != NULL && note_low_memory != NULL) note_low_memory(current_isolate());
+    return NULL;
+}
+
 static const native_function functions[] = {
+    { "collectGarbage", collect_garbage },
     { "setCompilerFlag", set_compiler_flag },
     { "failedCall", failed_call_name },
     { "errorText", error_text },

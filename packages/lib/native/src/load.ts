@@ -22,6 +22,7 @@ export interface NativeAddon {
   failedCall: () => string
   errorText: (errno: number) => string
   setCompilerFlag: (flag: string) => void
+  collectGarbage: () => void
 
   adopt: (fd: number) => number
   setBlocking: (fd: number) => number
