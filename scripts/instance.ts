@@ -31,14 +31,17 @@ export interface InstanceOptions {
   readonly main?: Readonly<Record<string, string>>
   /** Lines of master.cf that replace the service of the same name and type, or are added. */
   readonly master?: readonly string[]
+  /** How many clients its SMTP server takes at once, where that is not the default. */
+  readonly smtpdClients?: number
   readonly verbose?: boolean
 }
 
-function masterLines(smtpPort: number, posthorn: boolean, replaced: readonly string[]): string {
+function masterLines(smtpPort: number, options: InstanceOptions): string {
   // Our delivery agents serve many clients in one process, so their limit can be high.
-  const many = posthorn ? '1000' : '-'
+  const many = options.daemons === 'posthorn' ? '1000' : '-'
+  const replaced = options.master ?? []
   const stock = [
-    `127.0.0.1:${smtpPort} inet n - n - - smtpd`,
+    `127.0.0.1:${smtpPort} inet n - n - ${options.smtpdClients ?? '-'} smtpd`,
     'pickup unix n - n 60 1 pickup',
     'cleanup unix n - n - 0 cleanup',
     'qmgr unix n - n 300 1 qmgr',
@@ -140,7 +143,7 @@ export class Instance {
     await writeFile(join(instance.configDirectory, 'main.cf'), text.join(''))
     await writeFile(
       join(instance.configDirectory, 'master.cf'),
-      masterLines(instance.smtpPort, options.daemons === 'posthorn', options.master ?? []),
+      masterLines(instance.smtpPort, options),
     )
     if (options.daemons === 'postfix' || options.commands === 'postfix') {
       // The real programs look for these beside main.cf.

@@ -3,144 +3,158 @@
  *
  * Messages are offered at a fixed rate, whether or not earlier ones were answered (an open loop: a slow
  * system cannot slow the clock that judges it). Client and destination are one process, so both ends read
- * the same clock; the number of a message is its recipient.
+ * the same clock; the number of a message is its recipient. The rate is half of what Postfix can do in this run.
  */
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { SmtpClient } from '@posthorn/testing/smtp-client'
+import type { System } from '../instance.ts'
+import { smtpSource } from '../load.ts'
+import { inPairs, type Bench, type BenchRow } from './bench-row.ts'
+import { drained } from './bench-site.ts'
+import type { LoopbackSink } from './loopback-sink.ts'
+import { figureLine, type ResultLine } from './result-table.ts'
+import { contentOf, SmtpDialogue } from './smtp-dialogue.ts'
+import { percentile, type Runs } from './statistics.ts'
+import { runThroughput, WORKLOADS } from './throughput.ts'
 
-export interface LatencyResult {
-  readonly accepted: Percentiles
-  readonly delivered: Percentiles
-  readonly messages: number
-}
-
-export interface Percentiles {
+interface Percentiles {
   readonly p50Ms: number
   readonly p99Ms: number
 }
 
-const DELIVERY_LIMIT_MS = 60_000
-
-/** The smallest value that is not below the given share of the values. */
-export function percentile(sorted: readonly number[], share: number): number {
-  const index = Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)
-  return sorted[Math.max(0, index)] ?? 0
+interface LatencyRun {
+  readonly ratePerSecond: number
+  readonly messages: number
+  readonly accepted: Percentiles
+  readonly delivered: Percentiles
 }
+
+const SECONDS = 10
+const DELIVERY_LIMIT_MS = 60_000
 
 function summarise(values: readonly number[]): Percentiles {
   const sorted = [...values].sort((a, b) => a - b)
   return { p50Ms: percentile(sorted, 0.5), p99Ms: percentile(sorted, 0.99) }
 }
 
-/** A destination that takes everything and notes when each message was complete. */
-export class TimedSink {
-  readonly arrivals = new Map<number, number>()
-  readonly #server: Server
-  readonly #sockets = new Set<Socket>()
-
-  private constructor(server: Server) {
-    this.#server = server
-  }
-
-  static async start(): Promise<TimedSink> {
-    const server = createServer()
-    const sink = new TimedSink(server)
-    server.on('connection', (socket) => {
-      sink.#serve(socket)
-    })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    return sink
-  }
-
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port
-  }
-
-  #serve(socket: Socket): void {
-    this.#sockets.add(socket)
-    let pending = ''
-    let isContent = false
-    let number = -1
-    socket.setNoDelay(true)
-    socket.on('error', () => socket.destroy())
-    socket.on('close', () => this.#sockets.delete(socket))
-    socket.write('220 sink ESMTP\r\n')
-    socket.on('data', (chunk) => {
-      pending += chunk.toString('latin1')
-      for (;;) {
-        if (isContent) {
-          const end = pending.indexOf('\r\n.\r\n')
-          if (end < 0) return
-          this.arrivals.set(number, performance.now())
-          pending = pending.slice(end + 5)
-          isContent = false
-          socket.write('250 2.0.0 Ok\r\n')
-          continue
-        }
-        const end = pending.indexOf('\r\n')
-        if (end < 0) return
-        const line = pending.slice(0, end)
-        pending = pending.slice(end + 2)
-        const verb = line.slice(0, 4).toUpperCase()
-        if (verb === 'RCPT') number = Number(/<n(\d+)@/.exec(line)?.[1] ?? -1)
-        if (verb === 'DATA') isContent = true
-        const reply = { EHLO: '250-sink\r\n250 PIPELINING', DATA: '354 go on', QUIT: '221 bye' }[
-          verb
-        ]
-        socket.write(`${reply ?? '250 2.0.0 Ok'}\r\n`)
-        if (verb === 'QUIT') socket.end()
-      }
-    })
-  }
-
-  async stop(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy()
-    await new Promise((resolve) => this.#server.close(resolve))
-  }
-}
-
 /** One message over one connection; resolves when 250 for its content was read. */
 async function sendOne(port: number, number: number, content: string): Promise<void> {
-  const client = await SmtpClient.open(port)
-  await client.say('HELO bench.example.test', '250')
-  await client.send('sender@example.test', [`n${number}@remote.test`], content)
-  client.quit().catch(() => undefined)
+  const dialogue = await SmtpDialogue.open({ port })
+  await dialogue.say('HELO bench.example.test', '250')
+  // As smtp-source does it: a reply for each command, nothing pipelined.
+  await dialogue.say('MAIL FROM:<sender@example.test>', '250')
+  await dialogue.say(`RCPT TO:<n${number}@remote.test>`, '250')
+  await dialogue.say('DATA', '354')
+  await dialogue.say(`${content}\r\n.`, '250')
+  dialogue.say('QUIT', '221').then(
+    () => {
+      dialogue.close()
+    },
+    () => undefined,
+  )
 }
 
-/** Offers messages at the given rate and waits until each has arrived at the sink. */
-export async function measureLatency(
+/** Offers the messages and waits until each has arrived at the sink. */
+async function measure(
   port: number,
-  sink: TimedSink,
-  options: { ratePerSecond: number; messages: number; sizeBytes: number },
-): Promise<LatencyResult> {
-  const line = `${'X'.repeat(70)}\r\n`
-  const content = `Subject: latency\r\n\r\n${line.repeat(Math.ceil(options.sizeBytes / line.length))}end`
+  sink: LoopbackSink,
+  arrivals: ReadonlyMap<string, number>,
+  { ratePerSecond, warmUp }: { ratePerSecond: number; warmUp: number },
+): Promise<LatencyRun> {
+  const messages = ratePerSecond * SECONDS
+  const content = contentOf('latency', 1024)
   const started: number[] = []
   const accepted: number[] = []
-  const begin = performance.now()
   const sent: Promise<void>[] = []
-  for (let number = 0; number < options.messages; number += 1) {
-    const due = begin + (number * 1000) / options.ratePerSecond
-    const wait = due - performance.now()
+  const begin = performance.now()
+  for (let number = 0; number < messages; number += 1) {
+    const wait = begin + (number * 1000) / ratePerSecond - performance.now()
     if (wait > 1) await sleep(wait)
-    started[number] = performance.now()
+    const start = performance.now()
+    started.push(start)
     sent.push(
       sendOne(port, number, content).then(() => {
-        accepted[number] = performance.now() - (started[number] ?? 0)
+        accepted.push(performance.now() - start)
       }),
     )
   }
   await Promise.all(sent)
-  const until = performance.now() + DELIVERY_LIMIT_MS
-  while (sink.arrivals.size < options.messages && performance.now() < until) await sleep(20)
-  const delivered = [...sink.arrivals].map(([number, at]) => at - (started[number] ?? at))
-  if (delivered.length < options.messages) {
-    throw new Error(`Only ${delivered.length} of ${options.messages} messages arrived in time`)
-  }
+  await sink.received(warmUp + messages, DELIVERY_LIMIT_MS)
+  const delivered = started.map((at, number) => {
+    const arrival = arrivals.get(`n${number}@remote.test`)
+    if (arrival === undefined) throw new Error(`Message ${number} did not arrive`)
+    return arrival - at
+  })
   return {
+    ratePerSecond,
+    messages,
     accepted: summarise(accepted),
     delivered: summarise(delivered),
-    messages: options.messages,
   }
+}
+
+async function runOnce(bench: Bench, system: System, ratePerSecond: number): Promise<LatencyRun> {
+  const arrivals = new Map<string, number>()
+  const onMessage = ([recipient = '']: readonly string[], atMs: number): void => {
+    arrivals.set(recipient, atMs)
+  }
+  return bench.site.withSink({ onMessage }, async (sink) => {
+    const main = { relayhost: `[127.0.0.1]:${sink.port}` }
+    return bench.site.withSystem(system, { main }, async (instance) => {
+      const port = instance.smtpPort
+      await smtpSource({ port, sessions: 20, messages: bench.warmUp, to: 'warm@remote.test' })
+      await drained(instance)
+      return measure(port, sink, arrivals, { ratePerSecond, warmUp: bench.warmUp })
+    })
+  })
+}
+
+/** Only the first line has a target; the others say what it is part of. */
+function linesOf(runs: Runs<LatencyRun>, rate: number): ResultLine[] {
+  const at = `at ${rate} messages/s, ms`
+  const figure = { digits: 1 }
+  return [
+    figureLine(runs, {
+      ...figure,
+      load: `connect to 250, p99, ${at}`,
+      pick: (run) => run.accepted.p99Ms,
+      atMost: 1,
+    }),
+    figureLine(runs, {
+      ...figure,
+      load: `connect to 250, p50, ${at}`,
+      pick: (run) => run.accepted.p50Ms,
+    }),
+    figureLine(runs, {
+      ...figure,
+      load: `connect to delivered, p99, ${at}`,
+      pick: (run) => run.delivered.p99Ms,
+    }),
+    figureLine(runs, {
+      ...figure,
+      load: `connect to delivered, p50, ${at}`,
+      pick: (run) => run.delivered.p50Ms,
+    }),
+  ]
+}
+
+export const latencyRow: BenchRow = {
+  name: 'latency',
+  title: "connect to 250, at half of Postfix's peak rate",
+  pairSeconds: 35,
+  run: async (bench) => {
+    const [relay] = WORKLOADS
+    if (bench.postfixPeak === undefined && relay !== undefined) {
+      bench.progress(`  one run of ${relay.name} by Postfix first, for its peak rate`)
+      const run = await runThroughput(bench, relay, 'postfix')
+      bench.postfixPeak = run.messagesPerSecond
+    }
+    const rate = Math.max(1, Math.round((bench.postfixPeak ?? 0) / 2))
+    const runs = await inPairs(
+      bench,
+      async (system) => runOnce(bench, system, rate),
+      (run) =>
+        `250 after ${run.accepted.p50Ms.toFixed(1)} ms (p50), ${run.accepted.p99Ms.toFixed(1)} ms (p99)`,
+    )
+    return { lines: linesOf(runs, rate), runs }
+  },
 }

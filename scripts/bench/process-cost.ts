@@ -1,5 +1,5 @@
 /**
- * process-cost - CPU time and memory of a running mail system, over all its processes
+ * process-cost - CPU time of a running mail system, over all its processes
  *
  * master(8) leads a session, and every process of the system belongs to it. A process that ended has left
  * its CPU time with the parent that reaped it, so adding "own" and "children" of the living ones counts all.
@@ -22,7 +22,8 @@ function parseStat(text: string): ProcessStat {
   return { pid: Number.parseInt(text, 10), session: Number(fields[3]), ticks }
 }
 
-async function processesOf(session: number): Promise<ProcessStat[]> {
+/** Every process of the session that lives now. */
+export async function processesOf(session: number): Promise<ProcessStat[]> {
   const found: ProcessStat[] = []
   for (const name of await readdir('/proc')) {
     if (!/^\d+$/.test(name)) continue
@@ -38,18 +39,4 @@ async function processesOf(session: number): Promise<ProcessStat[]> {
 export async function cpuMicroseconds(session: number): Promise<number> {
   const processes = await processesOf(session)
   return processes.reduce((sum, { ticks }) => sum + ticks, 0) * TICK_US
-}
-
-/** Proportional set size of all processes of the session, in bytes, and how many there are. */
-export async function memory(session: number): Promise<{ bytes: number; processes: number }> {
-  let bytes = 0
-  let count = 0
-  for (const { pid } of await processesOf(session)) {
-    const text = await readFile(`/proc/${pid}/smaps_rollup`, 'latin1').catch(() => '')
-    const pss = /^Pss:\s+(\d+) kB/m.exec(text)
-    if (pss === null) continue
-    bytes += Number(pss[1]) * 1024
-    count += 1
-  }
-  return { bytes, processes: count }
 }
