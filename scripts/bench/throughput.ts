@@ -23,7 +23,7 @@ export interface Workload {
   /** Share of --messages that this load sends. */
   readonly share: number
   readonly isMaildir?: boolean
-  /** What the issue asks for. */
+  /** The ratio to Postfix that we want. */
   readonly throughputAtLeast: number
   readonly cpuAtMost?: number
 }

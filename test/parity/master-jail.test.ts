@@ -17,7 +17,7 @@ const SERVICES = {
   privileged: 'showq unix n n n - - showq',
 } as const
 
-/** The process of a service: the one whose command line names the type and whose executable has this name. */
+/** The process of a service: master's child whose executable, or the program that its interpreter runs, has this name. */
 async function findProcess(instance: Instance, master: number, program: string): Promise<number> {
   const found = async (): Promise<number | undefined> => {
     for (const name of await readdir('/proc')) {
@@ -26,7 +26,7 @@ async function findProcess(instance: Instance, master: number, program: string):
       if (Number(stat.split(') ').at(-1)?.split(' ')[1]) !== master) continue
       const command = await readFile(`/proc/${name}/cmdline`, 'latin1').catch(() => '')
       const words = command.split('\0').map((word) => word.replace(/^.*\//, ''))
-      if (words.slice(0, 2).includes(program)) return Number(name)
+      if (words.find((word) => !/^(?:node$|--)/.test(word)) === program) return Number(name)
     }
     return undefined
   }
@@ -58,9 +58,12 @@ t.test('a daemon gives up what its line in master.cf says', async (t) => {
       const [service = '', , isPrivate] = line.split(' ')
       const path = join(instance.queueDirectory, isPrivate === 'n' ? 'public' : 'private', service)
       const client = await connectStream({ family: 'unix', path }, { timeoutMs: 10_000 })
-      await client.fill() // it announces itself when it has become what it is to be
-      seen[kind] = await identityOf(instance, await findProcess(instance, master, service))
-      client.close()
+      try {
+        await client.fill() // it announces itself when it has become what it is to be
+        seen[kind] = await identityOf(instance, await findProcess(instance, master, service))
+      } finally {
+        client.close()
+      }
     }
     return seen
   })

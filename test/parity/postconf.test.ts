@@ -25,7 +25,7 @@ interface Shown {
   readonly diagnostics: readonly string[]
 }
 
-const PARAMETERS_OF_OURS = /^(?:dns_nameservers|service_worker_limit)\b/
+const PARAMETERS_OF_OURS = /^(?:dns_nameservers|service_worker_(?:limit|use_factor))\b/
 /** What a build decides: who it is, and where its files are. */
 const OF_THE_BUILD =
   /^(?:alias_maps|command_directory|daemon_directory|html_directory|mail_name|mail_release_date|mail_version|manpage_directory|process_id|readme_directory|shlib_directory)\b/
