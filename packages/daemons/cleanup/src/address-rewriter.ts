@@ -1,13 +1,13 @@
 /**
  * address-rewriter - every address in its complete form: user@domain.with.dots
  *
- * trivial-rewrite(8) knows the rules. It is not asked about addresses that no rule can change: a plain local part without
- * `%`, `!` or quotes, and a domain with a dot and without one at its end. Of the others (`root`, `ann@host`) the answers
- * are remembered for 30 seconds, as long as a client of Postfix remembers its last one.
+ * trivial-rewrite(8) knows the rules. It is not asked about addresses that no rule can change. Of the others (`root`,
+ * `ann@host`) the answers are remembered for 30 seconds, as long as a client of Postfix remembers its last one.
  *
  * Limits: ANSWERS_LIMIT answers, the oldest go first.
  * Source: Postfix 3.7 trivial-rewrite(8).
  */
+import { isCompleteAddress } from '@posthorn/address/complete-address'
 import { quoteAddress, unquoteAddress } from '@posthorn/address/quote-address'
 import type { RewriteClient } from '@posthorn/wire/rewrite-protocol'
 
@@ -15,13 +15,6 @@ export type RewriteRule = 'local' | 'remote'
 
 const ANSWERS_LIMIT = 1000
 const ANSWER_LIFE_MS = 30_000
-const clean =
-  /^[A-Za-z0-9#$&'*+/=?^_`{|}~\x80-\xff-]+(?:\.[A-Za-z0-9#$&'*+/=?^_`{|}~\x80-\xff-]+)*@[A-Za-z0-9_\x80-\xff-]+(?:\.[A-Za-z0-9_\x80-\xff-]+)+$/
-
-/** Would rewriting give the same address back. The internal and the external form of such an address are the same. */
-export function isCompleteAddress(address: string): boolean {
-  return clean.test(address)
-}
 
 export class AddressRewriter {
   readonly #client: Pick<RewriteClient, 'rewrite'>
@@ -33,7 +26,7 @@ export class AddressRewriter {
 
   /** External form in and out. @throws {ServiceError} trivial-rewrite(8) cannot be asked */
   external(rule: RewriteRule, address: string): string | Promise<string> {
-    if (clean.test(address)) return address
+    if (isCompleteAddress(address)) return address
     const key = `${rule} ${address}`
     const known = this.#answers.get(key)
     if (known !== undefined && known.untilMs > Date.now()) return known.address
@@ -42,7 +35,7 @@ export class AddressRewriter {
 
   /** Internal form in and out. @throws as external() */
   internal(rule: RewriteRule, address: string): string | Promise<string> {
-    if (clean.test(address)) return address
+    if (isCompleteAddress(address)) return address
     const answer = this.external(rule, quoteAddress(address))
     return typeof answer === 'string' ? unquoteAddress(answer) : answer.then(unquoteAddress)
   }

@@ -7,10 +7,11 @@
  * Limit: header_address_token_limit words are looked at.
  * Source: Postfix 3.7 cleanup(8).
  */
+import { isCompleteAddress } from '@posthorn/address/complete-address'
 import { formatAddressList, parseAddressList } from '@posthorn/address/address-list'
 import { foldHeader } from '@posthorn/message/header-line'
 import { cutFoldedHeader } from './cut-header.ts'
-import { isCompleteAddress, type RewriteRule } from './address-rewriter.ts'
+import type { RewriteRule } from './address-rewriter.ts'
 import type { CleanupContext } from './cleanup-context.ts'
 import type { MappingClass } from './mapping-class.ts'
 import type { Message } from './message.ts'

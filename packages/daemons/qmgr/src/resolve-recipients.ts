@@ -45,14 +45,17 @@ export async function resolveRecipients(
   const sorted = recipients.length === 1 ? recipients : [...recipients].sort(compareRecipients)
   const wanted = await applyRedirect(message, sorted, options)
   const found: Resolution[] = []
-  for (let at = 0; at < wanted.length; at += questionsAtOnce) {
-    const some = wanted.slice(at, at + questionsAtOnce)
-    found.push(
-      ...(await Promise.all(
-        some.map(async (recipient) => resolveRecipient(message, recipient, options)),
-      )),
-    )
+  let next = 0
+  const resolveSome = async (): Promise<void> => {
+    for (;;) {
+      const at = next++
+      const recipient = wanted[at]
+      if (recipient === undefined) return
+      found[at] = await resolveRecipient(message, recipient, options)
+    }
   }
+  const helpers = Math.min(questionsAtOnce, wanted.length)
+  await Promise.all(Array.from({ length: helpers }, resolveSome))
   return found
 }
 

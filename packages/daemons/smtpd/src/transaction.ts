@@ -50,6 +50,8 @@ export class Transaction {
   }
   arrivalMs = 0
   recipientCount = 0
+  /** Commands behind this one about whose recipients trivial-rewrite(8) was asked (resolve-ahead.ts). */
+  resolvedAhead = 0
   /** Recipients refused because there were too many. */
   overshootCount = 0
   /** The first accepted recipient, internal form. */

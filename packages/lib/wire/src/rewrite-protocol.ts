@@ -132,6 +132,8 @@ export class RewriteClient {
   readonly #client: PersistentClient
   readonly #rewritten = new RecentReplies<string>()
   readonly #resolved = new RecentReplies<ResolveReply>()
+  /** Asked and not answered yet: who asks the same waits for the same answer. */
+  readonly #resolving = new Map<string, Promise<ResolveReply>>()
 
   constructor(options: RewriteClientOptions) {
     this.#client = new PersistentClient({
@@ -176,6 +178,22 @@ export class RewriteClient {
   ): Promise<ResolveReply> {
     const known = this.#resolved.find(request)
     if (known !== undefined) return known
+    // an abort is its caller's alone
+    if (signal !== undefined) return this.#askWay(request, address, signal)
+    const asked = this.#resolving.get(request)
+    if (asked !== undefined) return asked
+    const answer = this.#askWay(request, address, signal).finally(() => {
+      this.#resolving.delete(request)
+    })
+    this.#resolving.set(request, answer)
+    return answer
+  }
+
+  async #askWay(
+    request: string,
+    address: string,
+    signal: AbortSignal | undefined,
+  ): Promise<ResolveReply> {
     const parse = (attrs: AttrList): ResolveReply & { serverFlags: number } => {
       const reply = ResolveReplyList.parse(attrs)
       if (reply.transport === '' || (reply.recipient === '' && address !== '')) {

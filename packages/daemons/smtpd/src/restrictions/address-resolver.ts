@@ -4,6 +4,7 @@
  * Restrictions that ask about a destination see the address as it will be delivered: completed in the local
  * context, then resolved. The client of trivial-rewrite(8) remembers recent answers.
  */
+import { isCompleteAddress } from '@posthorn/address/complete-address'
 import { quoteAddress, unquoteAddress } from '@posthorn/address/quote-address'
 import {
   RESOLVE_FLAGS,
@@ -22,7 +23,9 @@ export async function resolveAddress(
   address: string,
 ): Promise<Resolution> {
   try {
-    const completed = unquoteAddress(await rewriter.rewrite('local', quoteAddress(address)))
+    const completed = isCompleteAddress(address)
+      ? address
+      : unquoteAddress(await rewriter.rewrite('local', quoteAddress(address)))
     const reply = await rewriter.resolve(sender, completed)
     if ((reply.flags & RESOLVE_FLAGS.fail) !== 0) return { kind: 'unknown' }
     return { kind: 'resolved', ...reply }

@@ -135,6 +135,11 @@ export class Policy {
     return resolution.kind === 'resolved' && (resolution.flags & RESOLVE_FLAGS.error) !== 0
   }
 
+  /** isBadAddress() will ask about this address: the answer is on its way then. */
+  resolveAhead(sender: string, address: string): void {
+    resolveAddress(this.#settings.rewriter, sender, address).catch(() => undefined)
+  }
+
   /** Is there room for a message of that size (0: not said), with something to spare? */
   async checkStorage(session: Session, sizeOctets: number): Promise<string | undefined> {
     const { messageSizeLimit, queueMinFree } = this.#settings

@@ -11,6 +11,7 @@ import { ParameterError } from '../mail-parameters.ts'
 import { openMessage } from '../open-message.ts'
 import { isAccepted, type FilterReply } from '../proxy-filter.ts'
 import { parseRecipientParameters, type RecipientParameters } from '../recipient-parameters.ts'
+import { resolveAhead } from '../resolve-ahead.ts'
 import type { Session } from '../session.ts'
 import type { Transaction } from '../transaction.ts'
 import type { Verb, VerbOutcome } from '../verb.ts'
@@ -31,6 +32,7 @@ export const rcpt: Verb = {
       )
       return 'error'
     }
+    if (!session.client.isLocalUser) resolveAhead(session, transaction)
     const text = pathArgument(command, 'TO')
     if (text === undefined) {
       session.reply('501 5.5.4 Syntax: RCPT TO:<address>')
