@@ -32,8 +32,7 @@ async function makeDirectory(t: Test): Promise<string> {
 }
 
 /** A comment that would be a setting without its first character; a parameter of ours is not for Postfix. */
-const UNSET =
-  /^#(?!service_worker_)(?=[a-z_]+ +=|[a-z]+ +(?:inet|unix|pass) | {2}-o | {2}flags=)/gm
+const UNSET = /^#(?!service_worker_)(?=[a-z_]+ +=|[a-z]+ +(?:inet|unix|pass) | {2}-o | {2}flags=)/gm
 
 /** Each system has its own mail_name. */
 const nameless = (text: string): string => text.replaceAll(/\b(?:Postfix|Posthorn)\b/g, 'MTA')
