@@ -137,6 +137,21 @@ t.test('openLog() gives back the descriptor of the log before', (t) => {
   t.end()
 })
 
+t.test('what waits for postlogd has its turn after the same log was opened again', async (t) => {
+  const directory = makeDirectory(t)
+  // it reads when this turn of the event loop is over
+  const postlogd = listen(t, `${directory}/public/postlog`)
+  const options = { program: 'master', config: configFor(directory), isDaemon: true, stderr: true }
+  openLog(options)
+  // more than a socket holds
+  const count = 40
+  for (let i = 0; i < count; i++) log.info(`${i} ${'x'.repeat(1990)}`)
+  for (let i = 0; i < 5; i++) openLog(options)
+  let received = ''
+  while (!received.includes(`: ${count - 1} x`)) received += `${await postlogd.take()}\n`
+  for (let i = 0; i < count; i++) t.ok(received.includes(`: ${i} x`), `line ${i}`)
+})
+
 t.test('openLog() with writesFile does not trust a socket that nobody reads', (t) => {
   const directory = makeDirectory(t)
   const unread = DatagramSocket.bind(`${directory}/public/postlog`)

@@ -13,7 +13,7 @@ import { ConfigError } from '@posthorn/config/config-error'
 import type { MainConfig } from '@posthorn/config/main-config'
 import { FileSink } from './file-sink.ts'
 import { maillogFile } from './maillog-file.ts'
-import { PostlogSink } from './postlog-sink.ts'
+import { PostlogSink, type PostlogOptions } from './postlog-sink.ts'
 import { printable } from './printable.ts'
 import { StderrSink } from './stderr-sink.ts'
 import { findFacility, SyslogSink } from './syslog-sink.ts'
@@ -83,11 +83,11 @@ function mainSink(options: LogOptions): LogSink {
     const hostname = shortName(config.text('myhostname'))
     if (options.writesFile === true) return new FileSink(file, hostname, tag)
     const fallbackFile = (options.fallsBack ?? options.isDaemon !== true) ? file : undefined
-    return new PostlogSink({ socketPath, hostname, tag, fallbackFile })
+    return postlogSink({ socketPath, hostname, tag, fallbackFile })
   }
   if (config === undefined && inherited !== '') {
     const hostname = shortName(process.env['POSTLOG_HOSTNAME'] ?? 'unknown')
-    return new PostlogSink({ socketPath: inherited, hostname, tag })
+    return postlogSink({ socketPath: inherited, hostname, tag, fallbackFile: undefined })
   }
   delete process.env['POSTLOG_SERVICE']
   delete process.env['POSTLOG_HOSTNAME']
@@ -99,6 +99,13 @@ function mainSink(options: LogOptions): LogSink {
   return new SyslogSink({ facility, tag })
 }
 
+/** The one that is there, when it is the same: what waits in it for postlogd(8) has its turn after a reload as well. */
+function postlogSink(options: PostlogOptions): PostlogSink {
+  const isSame = (sink: LogSink): sink is PostlogSink =>
+    sink instanceof PostlogSink && sink.serves(options)
+  return state.sinks.find(isSame) ?? new PostlogSink(options)
+}
+
 /** A person who runs a command knows which system it belongs to; the lines of daemons stand among others. */
 function stderrTag(options: LogOptions): string {
   if (options.isDaemon === true) return tagOf(options)
@@ -106,21 +113,22 @@ function stderrTag(options: LogOptions): string {
 }
 
 /**
- * Opens or, with a configuration, reopens the log. Lines logged so far go out first. Call it before a chroot.
+ * Opens or, with a configuration, reopens the log. Lines logged so far go out first, if it is another one. Call it before a
+ * chroot.
  * @throws {ConfigError} when maillog_file or syslog_facility is not allowed
  */
 export function openLog(options: LogOptions): void {
   const sinks = [mainSink(options)]
   if (options.stderr === true) sinks.push(new StderrSink(stderrTag(options)))
-  for (const sink of useSinks(sinks)) sink.close()
+  for (const sink of useSinks(sinks)) if (!sinks.includes(sink)) sink.close()
   state.isDaemon = options.isDaemon ?? false
   state.isVerbose = options.isVerbose ?? false
 }
 
 /** Puts other sinks in place and returns those that were there: for captureLog() and odd programs. */
 export function useSinks(sinks: LogSink[]): LogSink[] {
-  flushLog()
   const before = state.sinks
+  flushWaiting(before.filter((sink) => !sinks.includes(sink)))
   state.sinks = sinks
   if (!state.hasExitHook) {
     state.hasExitHook = true
@@ -131,16 +139,16 @@ export function useSinks(sinks: LogSink[]): LogSink[] {
   return before
 }
 
-function flushSinks(): boolean {
+function flushSinks(sinks: readonly LogSink[]): boolean {
   let isDone = true
-  for (const sink of state.sinks) {
+  for (const sink of sinks) {
     if (!sink.flush()) isDone = false
   }
   return isDone
 }
 
 function flushTurn(): void {
-  if (flushSinks()) state.isScheduled = false
+  if (flushSinks(state.sinks)) state.isScheduled = false
   else setTimeout(flushTurn, RETRY_MS)
 }
 
@@ -194,7 +202,11 @@ function pauseProcess(ms: number): void {
 
 /** Sends everything that is held now; waits up to a quarter of a second for the reader. */
 export function flushLog(): void {
-  for (let attempt = 0; attempt < 50 && !flushSinks(); attempt++) pauseProcess(RETRY_MS)
+  flushWaiting(state.sinks)
+}
+
+function flushWaiting(sinks: readonly LogSink[]): void {
+  for (let attempt = 0; attempt < 50 && !flushSinks(sinks); attempt++) pauseProcess(RETRY_MS)
 }
 
 function die(severity: 'fatal' | 'panic', text: string): never {

@@ -14,23 +14,32 @@ import type { LogSink, Severity } from './log-sink.ts'
 /** Octets in one datagram at most; a single line is at most about 2100. */
 const DATAGRAM_LIMIT = 4000
 
+export interface PostlogOptions {
+  /** Absolute: the connection is made at once, before a chroot. */
+  readonly socketPath: string
+  readonly hostname: string
+  readonly tag: string
+  readonly fallbackFile: string | undefined
+}
+
 export class PostlogSink implements LogSink {
+  readonly #options: PostlogOptions
   readonly #queue: DatagramQueue
   readonly #head: string
   readonly #fallbackFile: string | undefined
   readonly #stamp = logStampClock('0')
   #pending = ''
 
-  /** `socketPath` is absolute: the connection is made at once, before a chroot. */
-  constructor(options: {
-    socketPath: string
-    hostname: string
-    tag: string
-    fallbackFile?: string | undefined
-  }) {
+  constructor(options: PostlogOptions) {
+    this.#options = options
     this.#queue = new DatagramQueue(options.socketPath)
     this.#head = ` ${options.hostname} ${options.tag}: `
     this.#fallbackFile = options.fallbackFile
+  }
+
+  /** It is what somebody with these options would open. */
+  serves(options: PostlogOptions): boolean {
+    return JSON.stringify(options) === JSON.stringify(this.#options)
   }
 
   write(_severity: Severity, text: string): void {
