@@ -176,6 +176,22 @@ t.test('runService() leaves after max_use clients', async (t) => {
   t.equal(await master.exited, 0)
 })
 
+t.test(
+  'runService() with a share leaves after max_use times share times factor clients',
+  async (t) => {
+    const args = ['-m', '1', '-o', 'service_worker_use_factor=2']
+    const master = startService(t, 'single', { args, env: { POSTHORN_SHARE: '2' } })
+    for (let served = 0; served < 4; served++) {
+      const client = await master.connect()
+      t.equal(await client.readUntil('\n', 100), 'hello 2 unix', `client ${served + 1}`)
+      client.write('quit\n')
+      t.notOk(await client.fill())
+      client.close()
+    }
+    t.equal(await master.exited, 0)
+  },
+)
+
 t.test('runService() leaves after max_idle', async (t) => {
   const master = startService(t, 'single', { args: ['-i', '1s'] })
   t.equal(await master.exited, 0)
