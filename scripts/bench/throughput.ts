@@ -122,7 +122,8 @@ export async function runThroughput(
   system: System,
 ): Promise<ThroughputRun> {
   const sink = await SmtpSink.start()
-  const virtual = join(bench.site.directory, system, 'vhosts')
+  const directory = bench.site.newDirectory(system)
+  const virtual = join(directory, 'vhosts')
   const main = {
     relayhost: `[127.0.0.1]:${sink.port}`,
     virtual_mailbox_domains: 'virtual.test',
@@ -134,7 +135,7 @@ export async function runThroughput(
   return bench.site.using(
     async () => sink.stop(),
     async () =>
-      bench.site.withSystem(system, { main }, async (instance) => {
+      bench.site.withSystem(system, { directory, main }, async (instance) => {
         await mkdir(virtual)
         await chown(virtual, VIRTUAL_UID, VIRTUAL_UID)
         const messages = Math.round(bench.messages * workload.share)

@@ -13,6 +13,7 @@ import { markDone } from '@posthorn/queue/mark'
 import { ByteStream } from '@posthorn/stream/byte-stream'
 import { Channel } from '@posthorn/wire/channel'
 import {
+  DELIVERY_FLAGS,
   DeliveryReplyList,
   deliveryProtocol,
   emptyDsn,
@@ -27,12 +28,12 @@ import type { Instance } from '../../scripts/instance.ts'
 /** `hangUp`: no answer; `garbage`: an answer that is none. */
 export type Answer = DeliveryReply | 'hangUp' | 'garbage'
 
-export const DELIVERED: DeliveryReply = { hopStatus: emptyDsn, status: 0 }
-export const LEFT_OVER: DeliveryReply = { hopStatus: emptyDsn, status: -1 }
+export const DELIVERED: DeliveryReply = { hopStatus: emptyDsn, status: 0, stays: false }
+export const LEFT_OVER: DeliveryReply = { hopStatus: emptyDsn, status: -1, stays: false }
 
 /** The destination as a whole is out of reach. */
 export function unreachable(reason: string): DeliveryReply {
-  return { hopStatus: { ...emptyDsn, status: '4.4.1', reason }, status: -1 }
+  return { hopStatus: { ...emptyDsn, status: '4.4.1', reason }, status: -1, stays: false }
 }
 
 export class ScriptedAgent {
@@ -131,7 +132,10 @@ export class ScriptedAgent {
     try {
       channel.announce(announcement)
       const received = await receiveDeliveryRequest(channel)
-      if (received !== undefined) this.requests.push(received)
+      if (received === undefined) return undefined
+      // that our queue manager would keep the connection is a difference on purpose
+      const flags = received.request.flags & ~DELIVERY_FLAGS.stay
+      this.requests.push({ ...received, request: { ...received.request, flags } })
       return received
     } finally {
       resolve(undefined)

@@ -60,7 +60,7 @@ export async function storeSubmission(
   }
   if (result.status === 0) result = await commit(config, writer, warn)
   else writer.remove()
-  reply(SubmissionReply.encode(result))
+  reply(SubmissionReply.encode({ ...result, stays: false }))
   return result.status & 0xff
 }
 

@@ -39,7 +39,7 @@ async function takeNotice(channel: Channel): Promise<void> {
     if (record.type === 'E') break
   }
   if (status === 0) notices.push(text)
-  channel.send(SubmissionReply.encode({ status, reason: 'disk full' }))
+  channel.send(SubmissionReply.encode({ status, reason: 'disk full', stays: false }))
 }
 
 const cleanup = FakeService.start(takeNotice)

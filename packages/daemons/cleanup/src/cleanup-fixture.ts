@@ -27,6 +27,8 @@ export interface Submission {
   readonly id: string
   readonly status: number
   readonly reason: string
+  /** The connection would take another message. */
+  readonly stays: boolean
   /** The queue that has the file; undefined when there is none. */
   readonly queue: 'incoming' | 'hold' | undefined
   /** Of the queue file. */
@@ -124,11 +126,16 @@ export class CleanupFixture {
   async submit(
     flags: number,
     records: readonly TestRecord[],
-    options: { readonly pieceOctets?: number } = {},
+    options: { readonly pieceOctets?: number; readonly mayStay?: boolean } = {},
   ): Promise<Submission> {
     const [ours, theirs] = socketPair()
     const stream = new ByteStream(theirs, { timeoutMs: 10_000 })
-    const serving = serveCleanup(stream, this.context, unlimitedFlow).finally(async () => {
+    const serving = serveCleanup(
+      stream,
+      { stay: () => options.mayStay === true },
+      this.context,
+      unlimitedFlow,
+    ).finally(async () => {
       if (stream.isOpen) await stream.end()
     })
     const channel = new Channel(new ByteStream(ours, { timeoutMs: 10_000 }))
@@ -142,12 +149,12 @@ export class CleanupFixture {
       channel.stream.write(octets.slice(at, at + size))
       await channel.stream.flush()
     }
-    const { status, reason } = SubmissionReply.parse(await channel.receiveReply())
+    const { status, reason, stays } = SubmissionReply.parse(await channel.receiveReply())
     channel.close()
     await serving
     const queue = (['incoming', 'hold'] as const).find((name) => existsSync(`${name}/${id}`))
     const file = queue === undefined ? '' : readFileSync(`${queue}/${id}`, 'latin1')
-    return { id, status, reason, queue, records: splitRecords(file) }
+    return { id, status, reason, stays, queue, records: splitRecords(file) }
   }
 }
 

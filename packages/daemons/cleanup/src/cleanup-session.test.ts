@@ -10,7 +10,7 @@ import { parseQueueId } from '@posthorn/queue/queue-id'
 import { encodeRecord } from '@posthorn/queue/record'
 import { ByteStream } from '@posthorn/stream/byte-stream'
 import { Channel } from '@posthorn/wire/channel'
-import { cleanupProtocol } from '@posthorn/wire/cleanup-protocol'
+import { CLEANUP_FLAGS, cleanupProtocol } from '@posthorn/wire/cleanup-protocol'
 import { CleanupFixture, type TestRecord } from './cleanup-fixture.ts'
 import { serveCleanup } from './cleanup-session.ts'
 import { removeStaleLogs } from './stale-logs.ts'
@@ -78,9 +78,11 @@ t.test('a client that leaves, or talks nonsense, leaves no file behind', async (
     const converse = async (octets: string): Promise<void> => {
       const [ours, theirs] = socketPair()
       const stream = new ByteStream(theirs, { timeoutMs: 5000 })
-      const serving = serveCleanup(stream, fixture.context, flow).finally(async () => {
-        if (stream.isOpen) await stream.end()
-      })
+      const serving = serveCleanup(stream, { stay: () => false }, fixture.context, flow).finally(
+        async () => {
+          if (stream.isOpen) await stream.end()
+        },
+      )
       const channel = new Channel(new ByteStream(ours, { timeoutMs: 5000 }))
       await channel.expectAnnouncement(cleanupProtocol)
       channel.stream.write(octets)
@@ -105,7 +107,7 @@ t.test('without a token the announcement waits', async (t) => {
     const stream = new ByteStream(theirs, { timeoutMs: 5000 })
     const flow: FlowControl = { take: () => false, put: () => undefined, count: () => 0 }
     const startedMs = Date.now()
-    const serving = serveCleanup(stream, fixture.context, flow)
+    const serving = serveCleanup(stream, { stay: () => false }, fixture.context, flow)
     const channel = new Channel(new ByteStream(ours, { timeoutMs: 5000 }))
     await channel.expectAnnouncement(cleanupProtocol)
     t.ok(Date.now() - startedMs >= 900)
@@ -114,6 +116,21 @@ t.test('without a token the announcement waits', async (t) => {
     stream.close()
   })
 })
+
+t.test(
+  'a client that asks for it gets a connection that stays, unless its message failed',
+  async (t) => {
+    await withFixture({ message_size_limit: '2000' }, async (fixture) => {
+      const { stay } = CLEANUP_FLAGS
+      const mayStay = true
+      t.equal((await fixture.submit(50 | stay, message(), { mayStay })).stays, true)
+      t.equal((await fixture.submit(50 | stay, message())).stays, false)
+      t.equal((await fixture.submit(50, message(), { mayStay })).stays, false)
+      const long = message([], [`X: ${'y'.repeat(3000)}`])
+      t.equal((await fixture.submit(50 | stay, long, { mayStay })).stays, false)
+    })
+  },
+)
 
 t.test('a message beyond message_size_limit is refused', async (t) => {
   await withFixture({ message_size_limit: '2000' }, async (fixture, log) => {

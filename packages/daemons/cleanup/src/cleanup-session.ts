@@ -15,9 +15,15 @@ import { errorReason } from '@posthorn/native/system-error'
 import { RecordError } from '@posthorn/queue/queue-error'
 import { QueueFileWriter } from '@posthorn/queue/queue-file-writer'
 import { RECORD } from '@posthorn/queue/record'
+import type { Client } from '@posthorn/daemon/service'
 import type { FlowControl } from '@posthorn/daemon/flow-control'
 import type { ByteStream } from '@posthorn/stream/byte-stream'
-import { announceCleanup, CleanupOpening, SubmissionReply } from '@posthorn/wire/cleanup-protocol'
+import {
+  announceCleanup,
+  CLEANUP_FLAGS,
+  CleanupOpening,
+  SubmissionReply,
+} from '@posthorn/wire/cleanup-protocol'
 import { Channel } from '@posthorn/wire/channel'
 import { AttrError } from '@posthorn/wire/wire-error'
 import type { CleanupContext } from './cleanup-context.ts'
@@ -30,6 +36,7 @@ import type { Stage } from './stage.ts'
 
 export async function serveCleanup(
   stream: ByteStream,
+  client: Pick<Client, 'stay'>,
   context: CleanupContext,
   flow: FlowControl,
 ): Promise<void> {
@@ -47,7 +54,8 @@ export async function serveCleanup(
     if (!(await readMessage(stream, message, context))) return
     isSettled = true
     const result = await commitMessage(message, context, flow)
-    channel.send(SubmissionReply.encode(result))
+    const stays = ((flags ?? 0) & CLEANUP_FLAGS.stay) !== 0 && !message.isBroken && client.stay()
+    channel.send(SubmissionReply.encode({ ...result, stays }))
   } finally {
     if (!isSettled) writer.remove()
   }

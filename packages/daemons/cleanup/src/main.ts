@@ -4,7 +4,7 @@
  * Reads the records of a message from smtpd(8), pickup(8), bounce(8) or a forwarding agent; completes and maps addresses,
  * adds missing headers, inspects content, expands virtual aliases, and writes the queue file.
  *
- * Serves: cleanup_protocol on public/cleanup, one message per connection. The stages are in *-stage.ts.
+ * Serves: cleanup_protocol on public/cleanup, one message per conversation. The stages are in *-stage.ts.
  * Trusts: its clients to speak the protocol; nobody's text. A malformed record costs that client its message.
  * Holds:  one queue file per client, nothing else: a crash loses no message that was acknowledged.
  * Needs:  no process limit (-z). Runs unprivileged, may run chrooted.
@@ -28,8 +28,8 @@ runService({
     const opened = context
     if (opened === undefined) throw new Error('Cannot start: tables were not opened')
     return {
-      serve: async (stream) => {
-        await serveCleanup(stream, opened, service.flowControl)
+      serve: async (stream, client) => {
+        await serveCleanup(stream, client, opened, service.flowControl)
         const stale = opened.staleTable()
         if (stale !== undefined) service.exitWhenIdle(`table ${stale} has changed -- restarting`)
       },

@@ -21,6 +21,8 @@ runService({
   },
   start({ config }) {
     const context = opened ?? createDeliveryContext(config)
-    return { serve: async (stream) => serveDeliveries(stream, discardAgent, context) }
+    return {
+      serve: async (stream, client) => serveDeliveries(stream, client, discardAgent, context),
+    }
   },
 })

@@ -25,6 +25,6 @@ runService({
   start({ config, serviceName }) {
     const context = opened ?? createDeliveryContext(config)
     const agent = errorAgent(serviceName === 'error' ? 'bounced' : 'deferred')
-    return { serve: async (stream) => serveDeliveries(stream, agent, context) }
+    return { serve: async (stream, client) => serveDeliveries(stream, client, agent, context) }
   },
 })

@@ -19,6 +19,7 @@ const client: Client = {
   local: { family: 'unix', path: '' },
   arrival: 'accepted',
   signal: new AbortController().signal,
+  stay: () => false,
 }
 
 t.test('fast_flush_domains decides, with tables and subdomains', async (t) => {

@@ -59,7 +59,7 @@ else {
         forward: async (...message) => forwardMessage(forwarding, ...message),
       })
       return {
-        serve: async (stream) => serveDeliveries(stream, agent, context),
+        serve: async (stream, client) => serveDeliveries(stream, client, agent, context),
         stop: () => {
           mailboxes.close()
           rewrite.close()

@@ -84,7 +84,7 @@ async function serve(stream: ByteStream, played: Played): Promise<void> {
     for (let record = reader.next(); record !== undefined; record = reader.next()) {
       records.push(`${record.type} ${record.payload}`)
       if (record.type !== 'E') continue
-      channel.send(SubmissionReply.encode(played.reply))
+      channel.send(SubmissionReply.encode({ ...played.reply, stays: false }))
       await stream.end()
       return
     }

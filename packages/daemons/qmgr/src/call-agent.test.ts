@@ -1,7 +1,8 @@
 import t from 'tap'
 import { temporaryDirectory } from '@posthorn/testing/temporary-directory'
 import { waitFor } from '@posthorn/testing/wait-for'
-import { QmgrFixture } from './qmgr-fixture.ts'
+import { DeliveryReplyList, receiveDeliveryRequest } from '@posthorn/wire/delivery-request'
+import { delivered, QmgrFixture } from './qmgr-fixture.ts'
 
 function makeFixture(
   test: Parameters<typeof temporaryDirectory>[0],
@@ -40,6 +41,30 @@ t.test('QueueManager logs the feedback of each transport at the window of main.c
       'smtp: default_destination_concurrency_negative_feedback feedback type 1 value at 5: 0.2',
     ],
   )
+})
+
+t.test('QueueManager asks an agent that stays again, on the same connection', async (t) => {
+  const qmgr = makeFixture(t)
+  let connections = 0
+  const ids: string[] = []
+  qmgr.serve('private/smtp', async (channel) => {
+    connections += 1
+    for (let stays = true; stays;) {
+      channel.announce('delivery_request_protocol')
+      const received = await receiveDeliveryRequest(channel)
+      if (received === undefined) return
+      ids.push(received.request.queueId)
+      stays = ids.length < 3
+      channel.send(DeliveryReplyList.encode({ ...delivered, stays }))
+      await channel.receive()
+    }
+  })
+  for (const id of ['Y1', 'Y2', 'Y3']) {
+    qmgr.send(id)
+    await waitFor(() => qmgr.log.lines.includes(`${id}: removed`), `${id} removed`)
+  }
+  t.same(ids, ['Y1', 'Y2', 'Y3'])
+  t.equal(connections, 1)
 })
 
 t.test('QueueManager says what was wrong with the answer of an agent', async (t) => {

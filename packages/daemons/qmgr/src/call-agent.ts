@@ -1,5 +1,5 @@
 /**
- * call-agent - a conversation with a delivery agent: one connection, one request, one answer
+ * call-agent - a conversation with a delivery agent: one request, one answer
  *
  * An agent that cannot be reached is reported as no agent; the scheduler then holds its transport back.
  * Ends the process: an agent that says nothing for daemon_timeout (18000s), as Postfix's queue manager does.
@@ -7,7 +7,8 @@
  */
 import { fatal, log } from '@posthorn/log/log'
 import { EndOfStreamError, StreamTimeoutError } from '@posthorn/stream/byte-stream'
-import { Channel } from '@posthorn/wire/channel'
+import type { Channel } from '@posthorn/wire/channel'
+import type { ChannelPool } from '@posthorn/wire/channel-pool'
 import {
   deliveryProtocol,
   encodeDeliveryRequest,
@@ -23,15 +24,16 @@ import type { DeliveryResult, ReadyAgent } from './schedule/scheduler-host.ts'
 /** @returns undefined when there is no agent; the log says why */
 export async function callAgent(
   settings: QmgrSettings,
+  pool: ChannelPool,
   transport: string,
 ): Promise<ReadyAgent | undefined> {
   const path = `private/${transport}`
   try {
-    const channel = await Channel.connect(path, {
+    const channel = await pool.connect(path, {
       protocol: deliveryProtocol,
       timeoutMs: settings.daemonTimeoutMs,
     })
-    return new AgentConversation(settings, channel, transport)
+    return new AgentConversation(settings, pool, channel, transport)
   } catch (error) {
     if (error instanceof StreamTimeoutError) fatal(`timeout connecting to transport: ${transport}`)
     if (error instanceof EndOfStreamError) log.warning(`${path} socket: premature disconnect`)
@@ -43,11 +45,13 @@ export async function callAgent(
 
 class AgentConversation implements ReadyAgent {
   private readonly settings: QmgrSettings
+  private readonly pool: ChannelPool
   private readonly channel: Channel
   private readonly transport: string
 
-  constructor(settings: QmgrSettings, channel: Channel, transport: string) {
+  constructor(settings: QmgrSettings, pool: ChannelPool, channel: Channel, transport: string) {
     this.settings = settings
+    this.pool = pool
     this.channel = channel
     this.transport = transport
   }
@@ -58,10 +62,13 @@ class AgentConversation implements ReadyAgent {
     try {
       const request = deliveryRequest(this.settings, message, recipients, destination)
       this.channel.send(encodeDeliveryRequest(request, recipients))
-      const { hopStatus, status } = await receiveDeliveryReply(this.channel)
+      const { hopStatus, status, stays } = await receiveDeliveryReply(this.channel)
+      if (stays) this.pool.release(path, this.channel)
+      else this.channel.close()
       const hasProblem = hopStatus.status !== '' || hopStatus.reason !== ''
       return { kind: 'answered', status, problem: hasProblem ? hopStatus : undefined }
     } catch (error) {
+      this.channel.close()
       if (error instanceof StreamTimeoutError) {
         fatal(`${message.id}: timeout receiving delivery status from transport: ${this.transport}`)
       }
@@ -72,8 +79,6 @@ class AgentConversation implements ReadyAgent {
       }
       log.warning(`write to process (${this.transport}): ${errorReason(error)}`)
       return { kind: 'unsent' }
-    } finally {
-      this.channel.close()
     }
   }
 

@@ -8,6 +8,8 @@ import { DELIVERY_FLAGS, type DeliveryRequest, noStats } from '@posthorn/wire/de
 import type { QmgrSettings } from './qmgr-settings.ts'
 import type { ActiveMessage } from './schedule/message.ts'
 
+const ALWAYS = DELIVERY_FLAGS.success | DELIVERY_FLAGS.bounce | DELIVERY_FLAGS.stay
+
 export function deliveryRequest(
   settings: QmgrSettings,
   message: ActiveMessage,
@@ -16,7 +18,7 @@ export function deliveryRequest(
 ): DeliveryRequest {
   const { envelope, activeMs } = message.facts
   const { size, client, arrival } = envelope
-  let flags = DELIVERY_FLAGS.success | DELIVERY_FLAGS.bounce | traceFlagsOf(settings, message)
+  let flags = ALWAYS | traceFlagsOf(settings, message)
   if (destination.loadsConnections) flags |= DELIVERY_FLAGS.connectionLoad
   if (destination.storesConnections) flags |= DELIVERY_FLAGS.connectionStore
   const hasUtf8Recipient = recipients.some(({ recipient }) => !isAscii(recipient))

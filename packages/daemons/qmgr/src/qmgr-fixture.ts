@@ -46,8 +46,8 @@ interface Test {
 }
 
 /** Done, nothing left to do. */
-export const delivered: DeliveryReply = { hopStatus: emptyDsn, status: 0 }
-export const leftOver: DeliveryReply = { hopStatus: emptyDsn, status: -1 }
+export const delivered: DeliveryReply = { hopStatus: emptyDsn, status: 0, stays: false }
+export const leftOver: DeliveryReply = { hopStatus: emptyDsn, status: -1, stays: false }
 
 export interface MessageOptions {
   readonly sender?: string

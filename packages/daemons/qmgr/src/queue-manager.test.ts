@@ -43,7 +43,8 @@ t.test('QueueManager delivers a message and removes it', async (t) => {
   t.equal(received?.request.queueName, 'active')
   t.equal(received?.request.nexthop, 'x.test')
   t.equal(received?.request.sender, 's@spec.test')
-  t.equal(received?.request.flags, DELIVERY_FLAGS.success | DELIVERY_FLAGS.bounce)
+  const { success, bounce, stay } = DELIVERY_FLAGS
+  t.equal(received?.request.flags, success | bounce | stay)
   t.equal(received?.request.rewriteContext, 'local')
   t.equal(received?.request.stats.agentMs, 0)
   t.same(
@@ -364,6 +365,7 @@ t.test('QueueManager holds back a dead destination', async (t) => {
     return {
       hopStatus: { ...emptyDsn, status: '4.4.1', reason: 'connect: Connection refused' },
       status: -1,
+      stays: false,
     }
   }
   for (let count = 0; count < 8; count += 1) qmgr.send(`T${count}`)

@@ -22,6 +22,7 @@ import { SpareFiles } from '@posthorn/queue/spare-files'
 import { NOTIFY_FLAGS, type Recipient } from '@posthorn/wire/attr-groups'
 import { DELIVERY_FLAGS } from '@posthorn/wire/delivery-request'
 import { RewriteClient } from '@posthorn/wire/rewrite-protocol'
+import { ChannelPool } from '@posthorn/wire/channel-pool'
 import { callAgent } from './call-agent.ts'
 import { completeMessage } from './complete-message.ts'
 import type { QueueEntry } from './directory-scan.ts'
@@ -48,6 +49,7 @@ export class QueueManager {
   private readonly rewrite: RewriteClient
   private readonly deliveryContext: DeliveryContext
   private readonly spares = new SpareFiles()
+  private readonly agents = new ChannelPool()
   private isTurnDue = false
   private resolvingCount = 0
   private resolvingRecipientCount = 0
@@ -230,7 +232,7 @@ export class QueueManager {
         const { local } = splitAddress(address)
         return splitExtension(local, settings.extensionRules)?.user ?? local
       },
-      callAgent: async (transport) => callAgent(settings, transport),
+      callAgent: async (transport) => callAgent(settings, this.agents, transport),
       readMore: (message) => {
         this.readMore(message)
       },

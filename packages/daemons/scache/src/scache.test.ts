@@ -44,6 +44,7 @@ const client: Client = {
   local: { family: 'unix', path: '' },
   arrival: 'accepted',
   signal: new AbortController().signal,
+  stay: () => false,
 }
 
 async function connect(

@@ -28,6 +28,7 @@ t.test('defineSmtp() leaves when a table has changed', async (t) => {
       local: { family: 'unix', path: '' },
       arrival: 'accepted',
       signal: new AbortController().signal,
+      stay: () => false,
     }
     const served = service.serve?.(agent, client)
     manager.close()

@@ -34,9 +34,9 @@ export function defineSmtp(
       const client = await startClient(start)
       const agent = new SmtpAgent(client)
       return {
-        serve: async (stream) => {
+        serve: async (stream, peer) => {
           try {
-            await serveDeliveries(stream, agent, context)
+            await serveDeliveries(stream, peer, agent, context)
           } catch (error) {
             // where nobody else is served, as Postfix does; else only this conversation ends
             if (error instanceof NexthopError && concurrency === 1) fatal(error.message)

@@ -16,6 +16,7 @@ import { ByteStream } from '@posthorn/stream/byte-stream'
 import { temporaryDirectory } from '@posthorn/testing/temporary-directory'
 import { Channel } from '@posthorn/wire/channel'
 import {
+  CLEANUP_FLAGS,
   announceCleanup,
   cleanupProtocol,
   CleanupOpening,
@@ -117,7 +118,9 @@ function cleanupService(notes: string[]): (channel: Channel) => Promise<void> {
     announceCleanup(channel, `QUEUEID${++count}`)
     const attrs = await channel.receive()
     if (attrs === undefined) return
-    notes.push(`${cleanupProtocol} flags=${CleanupOpening.parse(attrs).flags}`)
+    notes.push(
+      `${cleanupProtocol} flags=${CleanupOpening.parse(attrs).flags & ~CLEANUP_FLAGS.stay}`,
+    )
     const { stream } = channel
     let isRefused = false
     for (;;) {
@@ -134,8 +137,8 @@ function cleanupService(notes: string[]): (channel: Channel) => Promise<void> {
     }
     channel.send(
       isRefused
-        ? SubmissionReply.encode({ status: 8, reason: '5.7.1 not wanted' })
-        : SubmissionReply.encode({ status: 0, reason: '' }),
+        ? SubmissionReply.encode({ status: 8, reason: '5.7.1 not wanted', stays: false })
+        : SubmissionReply.encode({ status: 0, reason: '', stays: false }),
     )
     await stream.flush()
   }

@@ -52,7 +52,7 @@ async function openQueueFile(
   const { cleanupPath, ipcTimeoutMs: timeoutMs } = settings
   let queueFile: SubmissionSession
   try {
-    queueFile = await openCleanup(cleanupPath, { flags, timeoutMs })
+    queueFile = await openCleanup(cleanupPath, { flags, timeoutMs, pool: session.host.cleanups })
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     log.warning(`connect to ${cleanupPath}: ${reason}`)

@@ -1,6 +1,7 @@
 /**
  * smtpd-host - what all sessions of this process share
  */
+import type { ChannelPool } from '@posthorn/wire/channel-pool'
 import type { RewriteClient } from '@posthorn/wire/rewrite-protocol'
 import type { Policy } from './restrictions/policy.ts'
 import type { StringList } from '@posthorn/tables/match-list'
@@ -14,6 +15,8 @@ import type { SmtpdSettings } from './smtpd-settings.ts'
 
 export interface SmtpdHost {
   readonly settings: SmtpdSettings
+  /** Connections to cleanup(8) between two messages. */
+  readonly cleanups: ChannelPool
   /** First column of master.cf: smtpd_client_* limits are counted per service. */
   readonly serviceName: string
   readonly rewriter: RewriteClient

@@ -3,6 +3,7 @@
  */
 import { isIPv6 } from 'node:net'
 import { log } from '@posthorn/log/log'
+import { ChannelPool } from '@posthorn/wire/channel-pool'
 import { RewriteClient } from '@posthorn/wire/rewrite-protocol'
 import type { Client, ServiceDefinition } from '@posthorn/daemon/run-service'
 import type { ByteStream } from '@posthorn/stream/byte-stream'
@@ -101,6 +102,7 @@ export function defineSmtpd(): ServiceDefinition {
         ttlMs: config.seconds('ipc_ttl') * 1000,
       })
       const host: SmtpdHost = {
+        cleanups: new ChannelPool(),
         settings,
         serviceName,
         rewriter,

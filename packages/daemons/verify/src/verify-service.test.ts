@@ -34,6 +34,7 @@ const client: Client = {
   local: { family: 'unix', path: '' },
   arrival: 'accepted',
   signal: new AbortController().signal,
+  stay: () => false,
 }
 
 async function connect(t: Test, service: Service): Promise<Channel> {
@@ -99,7 +100,7 @@ t.test('a query posts a probe, as Postfix writes it', async (t) => {
     announceCleanup(channel, 'ABCDEF12345')
     t.same(CleanupOpening.parse((await channel.receive()) ?? []), { flags: 544 })
     const records = await channel.stream.readUntil('E\0', 10_000)
-    channel.send(SubmissionReply.encode({ status: 0, reason: '' }))
+    channel.send(SubmissionReply.encode({ status: 0, reason: '', stays: false }))
     posted.resolve(records)
   })
   const service = await verify.start(createServiceContext(MainConfig.load({ directory })))

@@ -51,7 +51,7 @@ else {
         gidMap: open('virtual_gid_maps'),
       })
       return {
-        serve: async (stream) => serveDeliveries(stream, agent, context),
+        serve: async (stream, client) => serveDeliveries(stream, client, agent, context),
         stop: () => {
           mailboxes.close()
         },

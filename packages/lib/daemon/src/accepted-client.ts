@@ -15,6 +15,8 @@ export class AcceptedClient implements Client {
   #local: SocketAddress | undefined
   #controller: AbortController | undefined
   #isOver = false
+  #mayStay = false
+  #stays = false
 
   /** `local` is given when the descriptor does not know it: a client that a proxy passed on. */
   constructor(
@@ -39,6 +41,23 @@ export class AcceptedClient implements Client {
       if (this.#isOver) this.#controller.abort()
     }
     return this.#controller.signal
+  }
+
+  /** A conversation begins. `mayStay`: the server can keep the connection for another one. */
+  begin(mayStay: boolean): void {
+    this.#isOver = false
+    this.#controller = undefined
+    this.#mayStay = mayStay
+    this.#stays = false
+  }
+
+  stay(): boolean {
+    return (this.#stays = this.#mayStay)
+  }
+
+  /** stay() was called, and allowed. */
+  get stays(): boolean {
+    return this.#stays
   }
 
   /** The conversation is over. */

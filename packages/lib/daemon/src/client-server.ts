@@ -10,10 +10,14 @@
  *                  one that has worked
  *
  * A client that cannot be served costs itself its conversation; the others go on.
+ *
+ * A conversation may leave its connection open for another one (Client.stay()). Such a connection takes no room: it is closed
+ * when the process is full or leaves, and its client, which has said nothing yet that matters, connects anew.
  */
 import { setKeepAlive, Acceptor, type SocketAddress } from '@posthorn/native/socket'
-import { ByteStream } from '@posthorn/stream/byte-stream'
+import { ByteStream, EndOfStreamError } from '@posthorn/stream/byte-stream'
 import { log } from '@posthorn/log/log'
+import { NEXT_CONVERSATION } from '@posthorn/wire/channel-pool'
 import type { Descriptor } from '@posthorn/native/descriptor'
 import { AcceptedClient } from './accepted-client.ts'
 import { dropStream, endStream } from './close-stream.ts'
@@ -47,6 +51,8 @@ export class ClientServer {
   readonly #acceptors: readonly Acceptor[]
   /** Accepted in the same turn as the last free slot was taken, by another listener. */
   readonly #waiting: [Descriptor, SocketAddress][] = []
+  /** Open connections between two conversations. */
+  readonly #resting = new Set<ByteStream>()
   #isFull = false
   #hasWorked = false
 
@@ -74,6 +80,8 @@ export class ClientServer {
 
   #pause(): void {
     for (const acceptor of this.#acceptors) acceptor.pause()
+    for (const stream of this.#resting) stream.close()
+    this.#resting.clear()
     this.#options.selectLock.release()
   }
 
@@ -90,18 +98,22 @@ export class ClientServer {
   }
 
   #accepted(descriptor: Descriptor, peer: SocketAddress): void {
-    const { lifecycle, slots, status } = this.#options
     if (this.#isFull) {
       this.#waiting.push([descriptor, peer])
       return
     }
+    this.#begin(async () => this.#converse(descriptor, peer))
+  }
+
+  #begin(converse: () => Promise<void>): void {
+    const { lifecycle, slots, status } = this.#options
     lifecycle.clientCame()
     if (lifecycle.busy >= slots) {
       this.#isFull = true
       this.#pause()
       status?.tell('taken') // a failure is ignored: the client is served all the same
     }
-    this.#converse(descriptor, peer).then(
+    converse().then(
       () => {
         this.#finished()
       },
@@ -139,16 +151,53 @@ export class ClientServer {
   }
 
   async #serve(descriptor: Descriptor, client: AcceptedClient): Promise<void> {
-    const { service, timeoutMs, conversationMs } = this.#options
     if (client.peer.family !== 'unix') setKeepAlive(descriptor)
-    const stream = new ByteStream(descriptor, { timeoutMs })
+    await this.#serveStream(new ByteStream(descriptor), client)
+  }
+
+  async #serveStream(stream: ByteStream, client: AcceptedClient): Promise<void> {
+    const { service, timeoutMs, conversationMs, lifecycle, sharesClients } = this.#options
+    stream.timeoutMs = timeoutMs
     if (conversationMs > 0) stream.deadlineMs = Date.now() + conversationMs
+    client.begin(sharesClients && !lifecycle.isLeaving)
+    let rests = false
     try {
       await service.serve?.(stream, client)
-      await endStream(stream)
+      rests = client.stays && stream.isOpen && !lifecycle.isLeaving
+      if (!rests) await endStream(stream)
     } finally {
       client.finish()
-      dropStream(stream)
+      if (!rests) dropStream(stream)
     }
+    if (rests) this.#rest(stream, client)
   }
+
+  /** Until the client begins another conversation, or leaves. */
+  #rest(stream: ByteStream, client: AcceptedClient): void {
+    this.#resting.add(stream)
+    stream.watchHangup(() => {
+      this.#wake(stream, client).catch((error: unknown) => {
+        log.warning(errorText(error))
+        stream.close()
+      })
+    })
+  }
+
+  async #wake(stream: ByteStream, client: AcceptedClient): Promise<void> {
+    const wantsMore = await beginsAnother(stream)
+    this.#resting.delete(stream)
+    if (!wantsMore || this.#isFull || this.#options.lifecycle.isLeaving) stream.close()
+    else this.#begin(async () => this.#serveStream(stream, client))
+  }
+}
+
+/** False: the client has left, or what it says is no request for another conversation. */
+async function beginsAnother(stream: ByteStream): Promise<boolean> {
+  try {
+    if (!(await stream.fill())) return false
+  } catch (error) {
+    if (error instanceof EndOfStreamError) return false
+    throw error
+  }
+  return stream.take(stream.buffered.length) === NEXT_CONVERSATION
 }

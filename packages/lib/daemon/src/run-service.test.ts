@@ -6,11 +6,12 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { listenOn, pipePair, socketPair } from '@posthorn/native/socket'
 import { ByteStream, connectStream } from '@posthorn/stream/byte-stream'
+import { NEXT_CONVERSATION } from '@posthorn/wire/channel-pool'
 import { PROCESS_STATE, decodeStatusMessages } from '@posthorn/wire/status-message'
 
 const here = import.meta.dirname
 
-/** A service that echoes lines, `quit` ends, `throw` throws. */
+/** A service that echoes lines, `quit` and `stay` end a conversation, `throw` throws. */
 const echo = (kind: string): string => `
   import { runService } from '${here}/run-service.ts'
   runService({
@@ -23,6 +24,10 @@ const echo = (kind: string): string => `
           const line = await stream.readUntil('\\n', 100)
           if (line === 'throw') throw new Error('asked to')
           if (line === 'quit') return
+          if (line === 'stay') {
+            stream.write(client.stay() ? 'stays\\n' : 'ends\\n')
+            return
+          }
           if (line === 'hang') for (;;);
           if (line === 'leave') context.exitWhenIdle('told to leave')
           stream.write(line + '\\n')
@@ -191,6 +196,55 @@ t.test(
     t.equal(await master.exited, 0)
   },
 )
+
+t.test('runService() with a share keeps a connection for another conversation', async (t) => {
+  const master = startService(t, 'single', { env: { POSTHORN_SHARE: '2' } })
+  t.same(await master.nextStates(1), [shares])
+  const [first, second] = [await master.connect(), await master.connect()]
+  for (const turn of [1, 2]) {
+    t.equal(await first.readUntil('\n', 100), 'hello 2 unix', `conversation ${turn}`)
+    first.write('stay\n')
+    t.equal(await first.readUntil('\n', 100), 'stays')
+    first.write(NEXT_CONVERSATION)
+  }
+  t.equal(await first.readUntil('\n', 100), 'hello 2 unix', 'conversation 3')
+  first.write('quit\n')
+  t.notOk(await first.fill())
+
+  second.write('stay\n')
+  t.match(await second.readUntil('\n', 100), 'hello')
+  await second.readUntil('\n', 100)
+  second.write('quit\n')
+  t.notOk(await second.fill(), 'something else than a request ends the connection')
+})
+
+t.test('runService() with a share hangs up on a kept connection when it is full', async (t) => {
+  const master = startService(t, 'single', { env: { POSTHORN_SHARE: '2' } })
+  const kept = await master.connect()
+  kept.write('stay\n')
+  await kept.readUntil('stays\n', 100)
+  const clients = [await master.connect(), await master.connect()] as const
+  for (const client of clients) t.equal(await client.readUntil('\n', 100), 'hello 2 unix')
+  t.same(await master.nextStates(2), [shares, taken], 'a kept connection takes no room')
+  t.notOk(await kept.fill(), 'its client finds a process that has room')
+})
+
+t.test('runService() leaves though a connection is kept', async (t) => {
+  const master = startService(t, 'single', { env: { POSTHORN_SHARE: '2' } })
+  const kept = await master.connect()
+  kept.write('stay\n')
+  await kept.readUntil('stays\n', 100)
+  master.status.close()
+  t.equal(await master.exited, 0)
+})
+
+t.test('runService() single keeps no connection: others wait for the process', async (t) => {
+  const master = startService(t, 'single')
+  const client = await master.connect()
+  client.write('stay\n')
+  await client.readUntil('ends\n', 100)
+  t.notOk(await client.fill())
+})
 
 t.test('runService() leaves after max_idle', async (t) => {
   const master = startService(t, 'single', { args: ['-i', '1s'] })

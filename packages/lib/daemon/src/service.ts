@@ -57,6 +57,11 @@ export interface Client {
   readonly arrival: 'accepted' | 'passed' | 'standardInput'
   /** Aborted when the conversation is over, however it ended. */
   readonly signal: AbortSignal
+  /**
+   * Asks that the connection stays open after this conversation, for another one: serve() is then called anew, when the
+   * client has something to say. False: it will be closed. See ChannelPool for the client's side.
+   */
+  stay: () => boolean
 }
 
 export interface ServiceContext {

@@ -9,6 +9,7 @@ import { deliveryRequest } from '@posthorn/testing/delivery-request'
 import { temporaryDirectory } from '@posthorn/testing/temporary-directory'
 import { Channel } from '@posthorn/wire/channel'
 import {
+  DELIVERY_FLAGS,
   deliveryProtocol,
   encodeDeliveryRequest,
   receiveDeliveryReply,
@@ -80,7 +81,7 @@ async function serve(
   const captured = captureLog()
   const [one, other] = socketPair()
   const stream = new ByteStream(one)
-  const served = serveDeliveries(stream, agent, context)
+  const served = serveDeliveries(stream, { stay: () => false }, agent, context)
   const channel = new Channel(new ByteStream(other))
   await channel.expectAnnouncement(deliveryProtocol)
   const request = deliveryRequest({ ...base, ...fields })
@@ -233,12 +234,45 @@ t.test('requests that cannot be worked on are refused, and nobody is harmed', as
   t.equal(statSync(`active/${ID}`).mode & 0o777, 0o700)
 })
 
+t.test('a client that asks for it gets a connection that stays', async (t) => {
+  const { context } = world(t)
+  const captured = captureLog()
+  const agent = reporting('sent', '2.0.0')
+  for (const [flags, mayStay, stays] of [
+    [DELIVERY_FLAGS.stay, true, true],
+    [DELIVERY_FLAGS.stay, false, false],
+    [DELIVERY_FLAGS.success, true, false],
+  ] as const) {
+    const [one, other] = socketPair()
+    const stream = new ByteStream(one)
+    let asked = false
+    const client = {
+      stay: () => {
+        asked = true
+        return mayStay
+      },
+    }
+    const served = serveDeliveries(stream, client, agent, context)
+    const channel = new Channel(new ByteStream(other))
+    await channel.expectAnnouncement(deliveryProtocol)
+    channel.send(encodeDeliveryRequest(deliveryRequest({ ...base, flags }), [recipient]))
+    t.equal((await receiveDeliveryReply(channel)).stays, stays)
+    t.equal(asked, (flags & DELIVERY_FLAGS.stay) !== 0)
+    if (!stays) channel.close() // what a client does that is not told
+    await served
+    t.equal(stream.isOpen, true, 'it is the caller’s to close')
+    channel.close()
+    stream.close()
+  }
+  captured.restore()
+})
+
 t.test('a client that changes its mind is no event', async (t) => {
   const { context } = world(t)
   const captured = captureLog()
   const [one, other] = socketPair()
   const stream = new ByteStream(one)
-  const served = serveDeliveries(stream, reporting('sent', '2.0.0'), context)
+  const served = serveDeliveries(stream, { stay: () => false }, reporting('sent', '2.0.0'), context)
   other.close()
   await served
   stream.close()

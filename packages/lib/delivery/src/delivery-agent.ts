@@ -2,7 +2,7 @@
  * delivery-agent - serves one delivery request of the queue manager
  *
  *   announce, read the request, open and lock the queue file, let the agent deliver, reply, wait for the client
- *   to hang up
+ *   to hang up, or for its next request when both know how
  *
  * A client that leaves without a request changed its mind. A request that cannot be read, or whose file is gone,
  * is answered with "something remains"; a file that is locked by somebody else, and a failure of the agent that
@@ -10,6 +10,7 @@
  * Source: Postfix 3.7.
  */
 import { log } from '@posthorn/log/log'
+import type { Client } from '@posthorn/daemon/service'
 import { EndOfStreamError, type ByteStream } from '@posthorn/stream/byte-stream'
 import { OpenQueueFile } from '@posthorn/queue/open-queue-file'
 import { QueueNameError } from '@posthorn/queue/queue-error'
@@ -17,6 +18,7 @@ import { parseQueueId } from '@posthorn/queue/queue-id'
 import { parseQueueName } from '@posthorn/queue/queue-layout'
 import { Channel } from '@posthorn/wire/channel'
 import {
+  DELIVERY_FLAGS,
   DeliveryReplyList,
   deliveryProtocol,
   emptyDsn,
@@ -75,7 +77,7 @@ async function work(
   context: DeliveryContext,
   agent: DeliveryAgent,
   { request, recipients }: ReceivedRequest,
-): Promise<DeliveryReply> {
+): Promise<Omit<DeliveryReply, 'stays'>> {
   const file = openFile(context, request)
   if (file === undefined) return refusedDelivery
   try {
@@ -87,9 +89,10 @@ async function work(
   }
 }
 
-/** One client. The stream stays the caller's to close. */
+/** One request of a client. The stream stays the caller's to close. */
 export async function serveDeliveries(
   stream: ByteStream,
+  client: Pick<Client, 'stay'>,
   agent: DeliveryAgent,
   context: DeliveryContext,
 ): Promise<void> {
@@ -97,8 +100,11 @@ export async function serveDeliveries(
   channel.announce(deliveryProtocol)
   const received = await readRequest(channel)
   if (received === undefined) return
-  channel.send(DeliveryReplyList.encode(await work(context, agent, received)))
+  const reply = await work(context, agent, received)
+  const stays = (received.request.flags & DELIVERY_FLAGS.stay) !== 0 && client.stay()
+  channel.send(DeliveryReplyList.encode({ ...reply, stays }))
   await stream.flush()
+  if (stays) return
   // the client hangs up when it has the reply; only then may it count this agent as free
   while (await stream.fill()) stream.take(stream.buffered.length)
 }

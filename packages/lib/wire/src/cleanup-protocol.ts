@@ -9,8 +9,9 @@
  * Flags and records may go out together. The records are in @posthorn/queue.
  * Source: Postfix 3.7 cleanup(8), bounce(8), pickup(8), smtpd(8).
  */
-import { Channel } from './channel.ts'
 import { defineList, int } from './attr-schema.ts'
+import { Channel } from './channel.ts'
+import { STAY_FLAG, type ChannelPool } from './channel-pool.ts'
 import { SubmissionSession } from './submission-session.ts'
 
 export { CLEANUP_STATUS, SubmissionReply, type SubmissionResult } from './submission-session.ts'
@@ -34,6 +35,8 @@ export const CLEANUP_FLAGS = {
   smtpReply: 128,
   smtpUtf8: 256,
   autoUtf8: 512,
+  /** Posthorn's own: another message may come on the same connection */
+  stay: STAY_FLAG,
 } as const
 
 /** The flags of mail from outside, before receive_override_options takes any away. */
@@ -47,6 +50,8 @@ export interface OpenCleanupOptions {
   readonly flags: number
   readonly timeoutMs: number
   readonly signal?: AbortSignal | undefined
+  /** For a client that sends many messages: connections that cleanup(8) keeps open. */
+  readonly pool?: ChannelPool | undefined
 }
 
 /**
@@ -59,11 +64,15 @@ export async function openCleanup(
   path: string,
   options: OpenCleanupOptions,
 ): Promise<SubmissionSession> {
-  const { flags, timeoutMs, signal } = options
-  const channel = await Channel.connect(path, { protocol: cleanupProtocol, timeoutMs, signal })
+  const { flags, pool, timeoutMs, signal } = options
+  const connecting = { protocol: cleanupProtocol, timeoutMs, signal }
+  const channel = await (pool === undefined
+    ? Channel.connect(path, connecting)
+    : pool.connect(path, connecting))
   try {
-    const session = new SubmissionSession(channel)
-    channel.send(CleanupOpening.encode({ flags }))
+    const session = new SubmissionSession(channel, (stayed) => pool?.release(path, stayed))
+    const asked = pool === undefined ? flags : flags | CLEANUP_FLAGS.stay
+    channel.send(CleanupOpening.encode({ flags: asked }))
     return session
   } catch (error) {
     channel.close()

@@ -24,11 +24,13 @@ import {
 import { Channel } from './channel.ts'
 import {
   announceCleanup,
+  CLEANUP_FLAGS,
   CLEANUP_STATUS,
   CleanupOpening,
   openCleanup,
   SubmissionReply,
 } from './cleanup-protocol.ts'
+import { ChannelPool, NEXT_CONVERSATION } from './channel-pool.ts'
 import { FakeService } from './fake-service.ts'
 import { FlushReply, flushProtocol, parseFlushRequest, sendFlushRequest } from './flush-protocol.ts'
 import { plain } from './plain-list.ts'
@@ -85,7 +87,9 @@ t.test('cleanup: a message in, a verdict out', async (t) => {
     announceCleanup(channel, '3AA2721C23C')
     t.same(CleanupOpening.parse((await channel.receive()) ?? []), { flags: 178 })
     received = await channel.stream.readUntil('E\0', 1_000_000)
-    channel.send(SubmissionReply.encode({ status: CLEANUP_STATUS.size, reason: 'too big' }))
+    channel.send(
+      SubmissionReply.encode({ status: CLEANUP_STATUS.size, reason: 'too big', stays: false }),
+    )
   })
   const session = await openCleanup(service.path, { flags: 178, timeoutMs })
   t.equal(session.queueId, '3AA2721C23C')
@@ -94,6 +98,32 @@ t.test('cleanup: a message in, a verdict out', async (t) => {
   session.send(Buffer.from('N\x05WorldE\0'))
   t.same(await session.finish(), { status: 4, reason: 'too big' })
   t.equal(received, 'N\x05HelloN\x05World')
+})
+
+t.test('cleanup: the next message on the same connection, when it stays', async (t) => {
+  const flags: number[] = []
+  using service = FakeService.start(async (channel) => {
+    for (const queueId of ['1', '2', '3']) {
+      announceCleanup(channel, queueId)
+      flags.push(CleanupOpening.parse((await channel.receive()) ?? []).flags)
+      await channel.stream.readUntil('E\0', 1_000_000)
+      channel.send(SubmissionReply.encode({ status: 0, reason: '', stays: queueId !== '2' }))
+      if (queueId === '2') return
+      await channel.stream.readExactly(NEXT_CONVERSATION.length)
+    }
+  })
+  const pool = new ChannelPool()
+  const ids: string[] = []
+  for (let count = 0; count < 3; count += 1) {
+    const session = await openCleanup(service.path, { flags: 50, timeoutMs, pool })
+    ids.push(session.queueId)
+    session.send('E\0')
+    t.same(await session.finish(), { status: 0, reason: '' })
+  }
+  t.same(ids, ['1', '2', '1'])
+  t.equal(service.clientCount, 2, 'one that does not stay is connected to anew')
+  t.same(flags, Array(3).fill(50 | CLEANUP_FLAGS.stay))
+  pool.close()
 })
 
 t.test('cleanup: a server that is lost is a write error, a wrong one is refused', async (t) => {
@@ -120,7 +150,7 @@ t.test('postdrop: the same over a socket pair', async (t) => {
   session.send('E\0')
   const finished = session.finish()
   t.equal(await theirs.stream.readExactly(2), 'E\0')
-  theirs.send(SubmissionReply.encode({ status: 0, reason: '' }))
+  theirs.send(SubmissionReply.encode({ status: 0, reason: '', stays: false }))
   await theirs.stream.end()
   t.same(await finished, { status: 0, reason: '' })
 

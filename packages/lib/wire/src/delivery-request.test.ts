@@ -42,7 +42,7 @@ t.test('delivery: a request, a reply, and clients that change their mind', async
     outcomes.push(received)
     if (received === undefined || received instanceof Error) return
     const hopStatus = { ...emptyDsn, status: '4.4.1', reason: 'no route' }
-    channel.send(DeliveryReplyList.encode({ hopStatus, status: -1 }))
+    channel.send(DeliveryReplyList.encode({ hopStatus, status: -1, stays: false }))
     t.equal(await channel.receive(), undefined, 'waits for the end')
   })
   const connect = async (): Promise<Channel> =>

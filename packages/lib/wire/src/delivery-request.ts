@@ -4,7 +4,7 @@
  *     S>C  { protocol }
  *     C>S  the request, then one list for each recipient
  *     S>C  { hop status, status }
- *     C    closes; the agent waits for this before it takes the next client
+ *     C    closes; the agent waits for this before it takes the next client, unless it stays for this one
  *
  * A client that closes without a request has changed its mind. The agent tells the fate of each recipient to bounce(8),
  * the log and the queue file; the reply only says whether anything is left to do, and whether the destination as
@@ -22,6 +22,7 @@ import {
 } from './attr-groups.ts'
 import { defineList, int, long, text, type ListDefinition } from './attr-schema.ts'
 import type { Channel } from './channel.ts'
+import { STAY_FLAG, staysField } from './channel-pool.ts'
 import { messageStats, type MessageStats } from './message-stats.ts'
 import { AttrError } from './wire-error.ts'
 
@@ -47,6 +48,8 @@ export const DELIVERY_FLAGS = {
   connectionStore: 4096,
   /** record delayed delivery */
   recordDelay: 8192,
+  /** Posthorn's own: another request may come on the same connection */
+  stay: STAY_FLAG,
 } as const
 
 /** The flags that agents pass on to the bounce, defer, trace and verify services. */
@@ -174,15 +177,18 @@ export interface DeliveryReply {
   readonly hopStatus: HopStatus
   /** 0: every recipient was delivered or bounced. Otherwise something is left to do */
   readonly status: number
+  /** the agent waits for another request on this connection, see channel-pool.ts */
+  readonly stays: boolean
 }
 
 export const DeliveryReplyList: ListDefinition<DeliveryReply> = defineList({
   hopStatus: dsnGroup,
   status: int('status'),
+  stays: staysField,
 })
 
 /** The reply to a request that cannot be worked on. */
-export const refusedDelivery: DeliveryReply = { hopStatus: emptyDsn, status: -1 }
+export const refusedDelivery: DeliveryReply = { hopStatus: emptyDsn, status: -1, stays: false }
 
 /**
  * Reads the reply as qmgr(8) does.

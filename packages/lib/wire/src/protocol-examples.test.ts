@@ -88,7 +88,10 @@ const dsnOctets =
 t.test('cleanup', (t) => {
   t.equal(externalMailFlags + 128, 242)
   t.equal(CleanupOpening.encode({ flags: 242 }), 'flags\x00242\0\0')
-  t.equal(SubmissionReply.encode({ status: 0, reason: '' }), 'status\x000\0reason\0\0\0')
+  t.equal(
+    SubmissionReply.encode({ status: 0, reason: '', stays: false }),
+    'status\x000\0reason\0\0\0',
+  )
   t.end()
 })
 
@@ -356,7 +359,7 @@ t.test('delivery request and reply', (t) => {
     `rewrite_context\0local\0recipient_count\x002\0\0${recipientOctets}\0` +
     `${recipientOctets.replace('335', '18446744073709551615')}\0`
   t.equal(encodeDeliveryRequest(request, [recipient, { ...recipient, offset: -1 }]), wire)
-  const reply = { hopStatus: emptyDsn, status: 0 }
+  const reply = { hopStatus: emptyDsn, status: 0, stays: false }
   t.equal(DeliveryReplyList.encode(reply), `${dsnOctets}status\x000\0\0`)
   t.same(DeliveryReplyList.parse(decode(`${dsnOctets}status\x000\0\0`)), reply)
   t.end()

@@ -2,7 +2,7 @@
  * submission-session - a message on its way to cleanup(8) or postdrop(1)
  *
  * The server has announced the queue id; the client sends records that end with the END record, and gets a status with
- * a reason. One message per connection. On an error the server reads on up to the END record before it answers, so a
+ * a reason. One message per connection, unless client and server agree on more (channel-pool.ts). On an error the server reads on up to the END record before it answers, so a
  * client may always finish writing. A client that leaves before the END record cancels the message.
  *
  * Source: Postfix 3.7 cleanup(8), postdrop(1).
@@ -11,6 +11,7 @@ import { errorReason } from '@posthorn/native/system-error'
 import type { AttrList } from './attr-list.ts'
 import { defineList, int, text } from './attr-schema.ts'
 import type { Channel } from './channel.ts'
+import { staysField } from './channel-pool.ts'
 import { AttrError } from './wire-error.ts'
 
 /** Zero is success; otherwise bits. */
@@ -42,6 +43,7 @@ export const SubmissionReply = defineList({
   status: int('status'),
   /** free text, or with the smtpReply flag a complete SMTP reply */
   reason: text('reason'),
+  stays: staysField,
 })
 
 export interface SubmissionResult {
@@ -61,10 +63,15 @@ export function announcedQueueId(announced: AttrList): string {
 export class SubmissionSession {
   readonly queueId: string
   readonly #channel: Channel
+  readonly #stayed: ((channel: Channel) => void) | undefined
 
-  /** @throws {AttrError} the announcement that `channel` has read carries no queue id */
-  constructor(channel: Channel) {
+  /**
+   * `stayed` takes the channel of a server that stays for another message.
+   * @throws {AttrError} the announcement that `channel` has read carries no queue id
+   */
+  constructor(channel: Channel, stayed?: (channel: Channel) => void) {
     this.#channel = channel
+    this.#stayed = stayed
     this.queueId = announcedQueueId(channel.announced)
   }
 
@@ -79,17 +86,19 @@ export class SubmissionSession {
   }
 
   /**
-   * To be called once the END record was sent: waits for the verdict, and closes.
+   * To be called once the END record was sent: waits for the verdict, and closes, or releases the channel.
    * A server that is lost on the way counts as a write error.
    */
   async finish(): Promise<SubmissionResult> {
     try {
-      return SubmissionReply.parse(await this.#channel.receiveReply())
+      const { status, reason, stays } = SubmissionReply.parse(await this.#channel.receiveReply())
+      if (stays && this.#stayed !== undefined) this.#stayed(this.#channel)
+      else this.#channel.close()
+      return { status, reason }
     } catch (error) {
+      this.#channel.close()
       const reason = `queue file write error: ${errorReason(error)}`
       return { status: CLEANUP_STATUS.write, reason }
-    } finally {
-      this.#channel.close()
     }
   }
 

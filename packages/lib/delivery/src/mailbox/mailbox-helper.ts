@@ -8,6 +8,7 @@
  *
  * Trusts: its parent. Holds: nothing between jobs.
  */
+import { compileSooner } from '@posthorn/native/compiler'
 import { becomeUser } from '@posthorn/native/user'
 import { Descriptor } from '@posthorn/native/descriptor'
 import { ByteStream } from '@posthorn/stream/byte-stream'
@@ -39,6 +40,7 @@ export function isMailboxHelper(args: readonly string[]): boolean {
 export function runMailboxHelper(args: readonly string[]): void {
   const [, uid, gid, name = '', channelCount] = args
   const identity = { uid: Number(uid), gid: Number(gid), name }
+  compileSooner()
   process.chdir('/')
   process.umask(0o077)
   if (process.getuid?.() !== identity.uid) becomeUser(identity)
