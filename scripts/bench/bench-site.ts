@@ -3,7 +3,7 @@
  *
  * Whatever is started is owned here, so that an interrupt can end what a run in the middle has left.
  */
-import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { waitFor } from '@posthorn/testing/wait-for'
 import { execa } from 'execa'
@@ -39,14 +39,17 @@ export class BenchSite {
   }
 
   /**
-   * ext4 makes a file the slower the more files were removed nearby in the last minutes. Each run pays for its own only: with
-   * this attribute directories are spread over the disk (chattr(1); other file systems have none), and nothing is removed
-   * before the last run is over.
+   * ext4 makes a file the slower the more files were removed nearby in the last minutes, which is what a mail queue does all
+   * day. Each system pays for its own, those of its earlier runs too, as a server does that has been up for a while, but not
+   * for the other's: with this attribute their directories are far from each other on the disk (chattr(1); other file
+   * systems have none). What the bench itself would remove stays until the last run is over.
    */
   static async open(): Promise<BenchSite> {
     const directory = await mkdtemp(PLACE)
     await chmod(directory, 0o755)
     await execa('chattr', ['+T', directory], { reject: false })
+    for (const system of ['postfix', 'posthorn'] satisfies System[])
+      await mkdir(join(directory, system))
     return new BenchSite(directory)
   }
 
@@ -84,7 +87,7 @@ export class BenchSite {
   /** A directory that no run had before. */
   newDirectory(system: System): string {
     this.#runs += 1
-    return join(this.directory, `${system}${this.#runs}`)
+    return join(this.directory, system, String(this.#runs))
   }
 
   /** A new instance of either system, with an empty queue, for the time of `work`. */

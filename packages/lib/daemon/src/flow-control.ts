@@ -6,7 +6,6 @@
  * in_flow_delay when there is none. Source: Postfix 3.7 master(8), in_flow_delay.
  */
 import { Descriptor } from '@posthorn/native/descriptor'
-import { bytesReadable } from '@posthorn/native/socket'
 
 export interface FlowControl {
   /** Takes one token; false when there is none. Does not wait. */
@@ -44,7 +43,7 @@ export class FlowPipe implements FlowControl {
   }
 
   count(): number {
-    return bytesReadable(this.#readEnd)
+    return this.#readEnd.bytesReadable()
   }
 }
 

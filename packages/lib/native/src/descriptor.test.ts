@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { Descriptor, HANGUP, READABLE, WRITABLE } from './descriptor.ts'
 import { native } from './load.ts'
-import { bytesReadable, pipePair, socketPair } from './socket.ts'
+import { pipePair, socketPair } from './socket.ts'
 
 function openCount(): number {
   return readdirSync('/proc/self/fd').length
@@ -22,7 +22,7 @@ t.test('read() and readText() give octets, would-block and the end', (t) => {
   t.equal(b.readText(), undefined)
   t.equal(b.maybeReadable, false)
   t.equal(a.write('h\xe9\0llo'), 6)
-  t.equal(bytesReadable(b), 6)
+  t.equal(b.bytesReadable(), 6)
   t.equal(b.readText(2), 'h\xe9')
   t.equal(b.maybeReadable, true, 'as much as asked for: there may be more')
   const into = Buffer.alloc(100)

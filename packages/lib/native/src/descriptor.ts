@@ -135,6 +135,11 @@ export class Descriptor {
     return undefined
   }
 
+  /** Octets that could be read now: FIONREAD. @throws {SystemError} */
+  bytesReadable(): number {
+    return checked(native.bytesReadable(this.fd))
+  }
+
   /** Less than asked for: nothing is left, and more will be an event, unless the end has been announced already. */
   #noteInput(count: number, asked: number): void {
     this.#maybeReadable = count === asked || count === 0 || this.#hasHungUp

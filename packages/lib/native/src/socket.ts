@@ -81,11 +81,6 @@ export function pipePair(): [Descriptor, Descriptor] {
   return toPair(native.pipePair())
 }
 
-/** Octets that a read would find now: FIONREAD. */
-export function bytesReadable(d: Descriptor): number {
-  return checked(native.bytesReadable(d.fd))
-}
-
 export function setKeepAlive(d: Descriptor): void {
   checked(native.setKeepAlive(d.fd))
 }

@@ -1,5 +1,5 @@
 /**
- * byte-stream - a conversation over one descriptor: buffered octets, deadlines, descriptor passing
+ * byte-stream - a conversation: buffered octets, deadlines, descriptor passing
  *
  * One owner, who pulls: the stream reads only inside fill() and the read functions, so a descriptor that comes next can be
  * received safely, and a peer that talks too much waits in the kernel. Replies queue and go out in one system call when
@@ -9,14 +9,14 @@
  * Limits: `timeoutMs` for each wait, `deadlineMs` for all of them; both 0 = none. Input is bounded by the caller's limits
  * plus one read of 64 KB. Octets are latin1 strings.
  */
-import { READABLE, WRITABLE, type Descriptor } from '@posthorn/native/descriptor'
-import { bytesReadable } from '@posthorn/native/socket'
+import { Descriptor, READABLE, WRITABLE } from '@posthorn/native/descriptor'
 import { SystemError } from '@posthorn/native/system-error'
 import { scheduleDeadline, type Deadline } from './deadline-timer.ts'
 import { atEndOfTurn } from './end-of-turn.ts'
 import { InputBuffer } from './input-buffer.ts'
 import { OutputQueue } from './output-queue.ts'
 import { EndOfStreamError, StreamTimeoutError } from './stream-error.ts'
+import type { Transport } from './transport.ts'
 
 export { connectStream } from './connect-stream.ts'
 export { EndOfStreamError, StreamLimitError, StreamTimeoutError } from './stream-error.ts'
@@ -50,7 +50,7 @@ export class ByteStream {
   /** All waits together end at this `Date.now()`; 0 = never. */
   deadlineMs = 0
 
-  #descriptor: Descriptor | undefined
+  #transport: Transport | undefined
   readonly #input = new InputBuffer()
   readonly #output = new OutputQueue()
   readonly #waits: Record<Direction, Wait | undefined> = { input: undefined, output: undefined }
@@ -61,9 +61,9 @@ export class ByteStream {
   #eagerReads = 0
   #idle: (() => void) | undefined
 
-  /** Takes ownership of the descriptor. */
-  constructor(descriptor: Descriptor, options: { timeoutMs?: number } = {}) {
-    this.#descriptor = descriptor
+  /** Takes ownership of the transport, which is a Descriptor as a rule. */
+  constructor(transport: Transport, options: { timeoutMs?: number } = {}) {
+    this.#transport = transport
     this.timeoutMs = options.timeoutMs ?? 0
     this.#drainJob = () => {
       this.#drain()
@@ -82,7 +82,7 @@ export class ByteStream {
 
   /** Not closed by us; the peer may be gone. */
   get isOpen(): boolean {
-    return this.#descriptor !== undefined
+    return this.#transport !== undefined
   }
 
   /** Waits for octets beyond those buffered; false: the peer ended its side. @throws {EndOfStreamError | StreamTimeoutError} */
@@ -143,7 +143,7 @@ export class ByteStream {
 
   /** Queued. After the peer is gone it does nothing: flush() tells. */
   write(octets: string | Buffer): void {
-    if (this.#descriptor === undefined || this.#outputError !== undefined) return
+    if (this.#transport === undefined || this.#outputError !== undefined) return
     if (this.#output.length === 0) atEndOfTurn(this.#drainJob)
     this.#output.push(octets)
   }
@@ -177,9 +177,9 @@ export class ByteStream {
    * cancels it.
    */
   watchHangup(gone: () => void): void {
-    const descriptor = this.#open()
+    const transport = this.#open()
     this.#idle = gone
-    descriptor.watch(this.#ready)
+    transport.watch(this.#ready)
     if (!this.hasInput()) return
     queueMicrotask(() => {
       this.#endIdle(gone)
@@ -195,7 +195,7 @@ export class ByteStream {
   /** Passes a descriptor, which is then spent. @throws {EndOfStreamError | StreamTimeoutError} it is still the caller's */
   async sendDescriptor(passed: Descriptor): Promise<void> {
     await this.flush()
-    while (!this.#attempt((descriptor) => descriptor.sendDescriptor(passed))) {
+    while (!this.#attempt(() => this.#bare().sendDescriptor(passed))) {
       await this.#wait('output')
     }
   }
@@ -208,27 +208,37 @@ export class ByteStream {
     if (this.#input.length > 0) throw new Error('Cannot receive descriptor: input is buffered')
     await this.#beforeInput()
     for (;;) {
-      const passed = this.#attempt((descriptor) =>
-        descriptor.maybeReadable ? descriptor.receiveDescriptor(asIs) : undefined,
+      const passed = this.#attempt((transport) =>
+        transport.maybeReadable ? this.#bare().receiveDescriptor(asIs) : undefined,
       )
       if (passed !== undefined) return passed
       await this.#wait('input')
     }
   }
 
-  /** Ownership goes back; the stream is spent. @throws {Error} octets are buffered or unwritten, or somebody waits */
+  /**
+   * Ownership goes back; the stream is spent, unless attach() gives it another transport.
+   * @throws {Error} octets are buffered or unwritten, or somebody waits
+   */
   detach(): Descriptor {
-    const descriptor = this.#open()
+    const descriptor = this.#bare()
     this.#drain()
     if (this.#input.length > 0) throw new Error('Cannot detach stream: input is buffered')
     if (this.#output.length > 0) throw new Error('Cannot detach stream: output is unwritten')
     if (this.#waits.input ?? this.#waits.output) {
       throw new Error('Cannot detach stream: somebody waits on it')
     }
-    this.#descriptor = undefined
+    this.#transport = undefined
     this.#idle = undefined
     descriptor.unwatch()
     return descriptor
+  }
+
+  /** After detach(): the conversation goes on through this transport, say TLS over the descriptor. */
+  attach(transport: Transport): void {
+    if (this.#transport !== undefined) throw new Error('Cannot attach transport: there is one')
+    this.#transport = transport
+    this.#hasEnded = false
   }
 
   /** Flushes, then closes in any case. @throws {EndOfStreamError | StreamTimeoutError} not all was sent */
@@ -242,12 +252,12 @@ export class ByteStream {
 
   /** Now: what is buffered or unwritten is dropped, pending waits reject with EndOfStreamError. */
   close(): void {
-    const descriptor = this.#descriptor
-    if (descriptor === undefined) return
-    this.#descriptor = undefined
+    const transport = this.#transport
+    if (transport === undefined) return
+    this.#transport = undefined
     this.#idle = undefined
     this.#output.clear()
-    descriptor.close()
+    transport.close()
     for (const direction of ['input', 'output'] as const) {
       // an error with its stack costs 20 us, and mostly nobody waits
       if (this.#waits[direction] === undefined) continue
@@ -258,9 +268,16 @@ export class ByteStream {
     }
   }
 
-  #open(): Descriptor {
-    if (this.#descriptor !== undefined) return this.#descriptor
+  #open(): Transport {
+    if (this.#transport !== undefined) return this.#transport
     throw new EndOfStreamError('Cannot use stream: it was closed')
+  }
+
+  /** Descriptors travel between processes of ours only, in plaintext. */
+  #bare(): Descriptor {
+    const transport = this.#open()
+    if (transport instanceof Descriptor) return transport
+    throw new Error('Cannot take or pass descriptor: the stream is secured')
   }
 
   /** Input ends idleness, and our words come before the peer's answer. */
@@ -272,28 +289,28 @@ export class ByteStream {
   }
 
   #receive(): string | undefined {
-    return this.#attempt((descriptor) =>
-      descriptor.maybeReadable ? descriptor.readText() : undefined,
+    return this.#attempt((transport) =>
+      transport.maybeReadable ? transport.readText() : undefined,
     )
   }
 
-  /** Does something with the descriptor; a connection that turns out lost is the end of the stream. */
-  #attempt<T>(operation: (descriptor: Descriptor) => T): T {
-    const descriptor = this.#open()
+  /** Does something with the transport; a connection that turns out lost is the end of the stream. */
+  #attempt<T>(operation: (transport: Transport) => T): T {
+    const transport = this.#open()
     try {
-      return operation(descriptor)
+      return operation(transport)
     } catch (error) {
       throw lostConnection(error)
     }
   }
 
   #drain(): void {
-    const descriptor = this.#descriptor
-    if (descriptor === undefined || this.#output.length === 0) return
+    const transport = this.#transport
+    if (transport === undefined || this.#output.length === 0) return
     try {
-      this.#output.drain(descriptor)
+      this.#output.drain(transport)
       // the rest goes out on an event, also when nobody awaits it
-      if (this.#output.length > 0 && !descriptor.isWatched) descriptor.watch(this.#ready)
+      if (this.#output.length > 0 && !transport.isWatched) transport.watch(this.#ready)
     } catch (error) {
       this.#outputError = lostConnection(error)
       this.#output.clear()
@@ -302,9 +319,9 @@ export class ByteStream {
 
   /** Something is there, or the end is: without an event for it still to come. At most one system call. */
   hasInput(): boolean {
-    const descriptor = this.#open()
+    const transport = this.#open()
     if (this.#input.length > 0 || this.#hasEnded) return true
-    return descriptor.maybeReadable && (descriptor.hasHungUp || bytesReadable(descriptor) > 0)
+    return transport.maybeReadable && (transport.hasHungUp || transport.bytesReadable() > 0)
   }
 
   readonly #ready = (ready: number): void => {
@@ -324,11 +341,11 @@ export class ByteStream {
   }
 
   async #wait(direction: Direction): Promise<void> {
-    const descriptor = this.#open()
+    const transport = this.#open()
     if (this.#waits[direction] !== undefined) {
       throw new Error(`Cannot wait for ${direction}: somebody waits already`)
     }
-    descriptor.watch(this.#ready)
+    transport.watch(this.#ready)
     return new Promise((resolve, reject) => {
       this.#waits[direction] = { resolve, reject, deadline: this.#deadline(direction) }
     })

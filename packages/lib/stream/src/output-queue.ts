@@ -4,7 +4,7 @@
  * Strings that follow each other are joined, so that they go out in one system call. Knows no events: the owner calls
  * drain() whenever the descriptor may take more.
  */
-import type { Descriptor } from '@posthorn/native/descriptor'
+import type { Transport } from './transport.ts'
 
 export class OutputQueue {
   readonly #parts: (string | Buffer)[] = []
@@ -26,12 +26,12 @@ export class OutputQueue {
     }
   }
 
-  /** Writes until nothing is left or the descriptor would make us wait. @throws {SystemError} */
-  drain(descriptor: Descriptor): void {
+  /** Writes until nothing is left or the transport would make us wait. @throws {SystemError} */
+  drain(transport: Transport): void {
     for (;;) {
       const head = this.#parts[0]
-      if (head === undefined || !descriptor.maybeWritable) return
-      const count = descriptor.write(head)
+      if (head === undefined || !transport.maybeWritable) return
+      const count = transport.write(head)
       this.#length -= count
       if (count === head.length) this.#parts.shift()
       else this.#parts[0] = typeof head === 'string' ? head.slice(count) : head.subarray(count)
