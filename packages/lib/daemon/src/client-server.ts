@@ -163,6 +163,8 @@ export class ClientServer {
     let rests = false
     try {
       await service.serve?.(stream, client)
+      // the answer first: a connection at rest may be closed at any moment
+      if (client.stays && stream.isOpen) await stream.flush()
       rests = client.stays && stream.isOpen && !lifecycle.isLeaving
       if (!rests) await endStream(stream)
     } finally {

@@ -229,6 +229,20 @@ t.test('runService() with a share hangs up on a kept connection when it is full'
   t.notOk(await kept.fill(), 'its client finds a process that has room')
 })
 
+t.test('runService() says its last words on a connection that it would have kept', async (t) => {
+  const args = ['-m', '1', '-o', 'service_worker_use_factor=1']
+  const master = startService(t, 'single', { args, env: { POSTHORN_SHARE: '2' } })
+  const client = await master.connect()
+  for (const turn of [1, 2]) {
+    t.equal(await client.readUntil('\n', 100), 'hello 2 unix', `conversation ${turn}`)
+    client.write('stay\n')
+    t.equal(await client.readUntil('\n', 100), 'stays')
+    if (turn === 1) client.write(NEXT_CONVERSATION)
+  }
+  t.notOk(await client.fill())
+  t.equal(await master.exited, 0, 'max_use is reached')
+})
+
 t.test('runService() leaves though a connection is kept', async (t) => {
   const master = startService(t, 'single', { env: { POSTHORN_SHARE: '2' } })
   const kept = await master.connect()

@@ -67,7 +67,8 @@ t.test('the files of messages that are gone come back', async (t) => {
 })
 
 t.test('a process gives back what it has in hand', async (t) => {
-  const before = prepared().length
+  // what the tests above have ordered may still come, with the number of this process
+  const others = (): string[] => prepared().filter((name) => !name.endsWith(`.${process.pid}`))
   const source = `
     import { readdirSync } from 'node:fs'
     import { FileSupply } from ${JSON.stringify(new URL('file-supply.ts', import.meta.url).href)}
@@ -80,6 +81,6 @@ t.test('a process gives back what it has in hand', async (t) => {
   // env -i: no hooks of the test runner
   const node = [process.execPath, '--input-type=module', '-e', source]
   const { stdout: pid } = await execa('/usr/bin/env', ['-i', ...node])
-  t.equal(prepared().length, before)
-  t.notMatch(readdirSync('spare').join(' '), new RegExp(`\\.${pid}\\b`))
+  t.match(pid, /^\d+$/)
+  t.same(others(), [])
 })
