@@ -93,26 +93,35 @@ static int set_option(int fd, int level, int name, int value) {
     return setsockopt(fd, level, name, &value, sizeof value);
 }
 
+/* Before connect or listen: the peer is told then how its window scales. */
+static int set_window(int fd, int octets) {
+    int result = set_option(fd, SOL_SOCKET, SO_SNDBUF, octets);
+    return result < 0 ? result : set_option(fd, SOL_SOCKET, SO_RCVBUF, octets);
+}
+
 static int close_failed(int fd, const char *call) {
     int result = fail(call);
     close(fd);
     return result;
 }
 
-/* connect(family, address, port, bindFamily, bindAddress, bindPort): a descriptor; bindFamily -1 = no bind.
+/* connect(family, address, port, bindFamily, bindAddress, bindPort, windowBytes): a descriptor; bindFamily -1 = no bind.
    The connection may be in progress. */
 static napi_value connect_socket(napi_env env, napi_callback_info info) {
-    napi_value args[6];
+    napi_value args[7];
     socket_address remote, local;
     socklen_t remote_length, local_length = 0;
-    int32_t bind_family;
-    if (!take_args(env, info, 6, args) || !take_address(env, args, &remote, &remote_length) ||
-        !take_int(env, args[3], &bind_family)) {
+    int32_t bind_family, window;
+    if (!take_args(env, info, 7, args) || !take_address(env, args, &remote, &remote_length) ||
+        !take_int(env, args[3], &bind_family) || !take_int(env, args[6], &window)) {
         return NULL;
     }
     if (bind_family >= 0 && !take_address(env, args + 3, &local, &local_length)) return NULL;
     int fd = socket(remote.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return give_int(env, fail("socket"));
+    if (window > 0 && remote.any.sa_family != AF_UNIX && set_window(fd, window) < 0) {
+        return give_int(env, close_failed(fd, "setsockopt"));
+    }
     if (bind_family >= 0 && bind(fd, &local.any, local_length) < 0) return give_int(env, close_failed(fd, "bind"));
     if (connect(fd, &remote.any, remote_length) < 0 && errno != EINPROGRESS) {
         return give_int(env, close_failed(fd, "connect"));
@@ -149,8 +158,7 @@ static napi_value listen_socket(napi_env env, napi_callback_info info) {
         (set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
             (reuse_port && set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0) ||
             (address.any.sa_family == AF_INET6 && set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) < 0) ||
-            (window > 0 && (set_option(fd, SOL_SOCKET, SO_SNDBUF, window) < 0 ||
-                               set_option(fd, SOL_SOCKET, SO_RCVBUF, window) < 0)))) {
+            (window > 0 && set_window(fd, window) < 0))) {
         return give_int(env, close_failed(fd, "setsockopt"));
     }
     if (bind(fd, &address.any, length) < 0) return give_int(env, close_failed(fd, "bind"));

@@ -44,6 +44,7 @@ export interface NativeAddon {
     bindFamily: number,
     bindAddress: string,
     bindPort: number,
+    windowBytes: number,
   ) => number
   connectResult: (fd: number) => number
   listen: (

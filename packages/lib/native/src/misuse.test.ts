@@ -86,7 +86,7 @@ t.test('the addon survives 20000 calls with anything, and keeps no descriptor', 
 t.test('a descriptor that was closed throws, whatever is done with it', async (t) => {
   const outcome = await run(`
     const { Descriptor } = await import(here + '/descriptor.ts')
-    const { Acceptor, bytesReadable, listenOn, socketPair } = await import(here + '/socket.ts')
+    const { Acceptor, listenOn, socketPair } = await import(here + '/socket.ts')
     const { DatagramSocket } = await import(here + '/datagram.ts')
     const { startWatching, stopWatching } = await import(here + '/poller.ts')
     socketPair().forEach((one) => one.watch(() => 0) ?? one.close())
@@ -98,7 +98,7 @@ t.test('a descriptor that was closed throws, whatever is done with it', async (t
     b.unwatch()
     assert.equal(b.isOpen, false)
     const uses = [(d) => d.watch(() => 0), (d) => d.read(Buffer.alloc(1)), (d) => d.readText(), (d) => d.write('x'), (d) => d.release(),
-      (d) => d.receiveDescriptor(), (d) => d.sendDescriptor(a), (d) => a.sendDescriptor(d), (d) => d.peerCredentials(), (d) => bytesReadable(d)]
+      (d) => d.receiveDescriptor(), (d) => d.sendDescriptor(a), (d) => a.sendDescriptor(d), (d) => d.peerCredentials(), (d) => d.bytesReadable()]
     for (const use of uses) assert.throws(() => use(b), /it was closed or given away/)
     assert.equal(a.isOpen, true)
     assert.throws(() => Descriptor.adopt(-1), { code: 'EBADF' })

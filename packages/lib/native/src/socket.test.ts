@@ -35,6 +35,25 @@ async function connected(address: SocketAddress): Promise<Descriptor> {
   return d
 }
 
+t.test('connectTo() and listenOn() keep to the buffers that they are given', async (t) => {
+  const taken: number[] = []
+  for (const windowBytes of [0, 4096]) {
+    const listener = listenOn(anyPort, { backlog: 5, windowBytes })
+    const d = connectTo(localAddress(listener), undefined, windowBytes)
+    // the kernel shakes hands on its own, and nobody reads
+    const octets = 'x'.repeat(200_000)
+    let count = 0
+    for (let turn = 0; turn < 10; turn++) count += d.write(octets)
+    taken.push(count)
+    d.close()
+    listener.close()
+  }
+  const [usual = 0, small = 0] = taken
+  t.ok(small > 0 && small < 60_000, `${small} octets with small buffers`)
+  t.ok(small * 2 < usual, `and ${usual} without`)
+  await Promise.resolve()
+})
+
 t.test('connectTo() and Acceptor over inet', async (t) => {
   const listener = listenOn(anyPort, { backlog: 5, reusePort: true, windowBytes: 32_768 })
   const address = localAddress(listener)

@@ -42,11 +42,16 @@ function toPair(pair: [number, number] | number): [Descriptor, Descriptor] {
 
 /**
  * Starts a connection. It may be in progress: when the descriptor becomes writable, connectResult() tells.
+ * `windowBytes`: send and receive buffer, set before the peer is told of them; 0 = the system's choice.
  * @throws {SystemError} EAGAIN: a Unix-domain listener's backlog is full, try again later
  */
-export function connectTo(address: SocketAddress, bind?: SocketAddress): Descriptor {
+export function connectTo(
+  address: SocketAddress,
+  bind?: SocketAddress,
+  windowBytes = 0,
+): Descriptor {
   const local: AddressArguments = bind === undefined ? [-1, '', 0] : toArguments(bind)
-  const fd = checked(native.connect(...toArguments(address), ...local))
+  const fd = checked(native.connect(...toArguments(address), ...local, windowBytes))
   return Descriptor.fresh(fd, address.family === 'unix')
 }
 

@@ -254,6 +254,24 @@ t.test('watchHangup() calls once, for the end and for octets, and a read cancels
   b.close()
 })
 
+t.test(
+  'attach() goes on with another descriptor, and with what came through it before',
+  async (t) => {
+    const [near] = socketPair()
+    const stream = new ByteStream(near, { timeoutMs: 5_000 })
+    const [other, far] = socketPair()
+    t.throws(() => {
+      stream.attach(other)
+    }, /there is one/)
+    stream.detach().close()
+    stream.attach(other, '220 wel')
+    far.write('come\r\n')
+    t.equal(await stream.readUntil('\r\n', 100), '220 welcome')
+    far.close()
+    stream.close()
+  },
+)
+
 t.test('detach() gives the descriptor back', async (t) => {
   const [a, b] = streamPair()
   a.write('xy')

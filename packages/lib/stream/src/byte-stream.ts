@@ -234,11 +234,15 @@ export class ByteStream {
     return descriptor
   }
 
-  /** After detach(): the conversation goes on through this transport, say TLS over the descriptor. */
-  attach(transport: Transport): void {
+  /**
+   * After detach(): the conversation goes on through this transport, say TLS over the descriptor. `received`: what has come
+   * through it already.
+   */
+  attach(transport: Transport, received = ''): void {
     if (this.#transport !== undefined) throw new Error('Cannot attach transport: there is one')
     this.#transport = transport
     this.#hasEnded = false
+    this.#input.push(received)
   }
 
   /** Flushes, then closes in any case. @throws {EndOfStreamError | StreamTimeoutError} not all was sent */

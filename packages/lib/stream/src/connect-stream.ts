@@ -16,6 +16,8 @@ const BACKLOG_RETRY_MS = 10
 export interface ConnectOptions {
   /** For the connection, and then for each wait on the stream; 0 = for ever. */
   timeoutMs?: number
+  /** Send and receive buffer of a TCP connection; 0 = the system's choice. */
+  windowBytes?: number
   /** Where the connection comes from. */
   bind?: SocketAddress
   signal?: AbortSignal
@@ -47,12 +49,12 @@ export async function connectStream(
 
 async function startConnection(
   address: SocketAddress,
-  { bind, signal }: ConnectOptions,
+  { bind, signal, windowBytes }: ConnectOptions,
   deadlineMs: number,
 ): Promise<Descriptor> {
   for (;;) {
     try {
-      return connectTo(address, bind)
+      return connectTo(address, bind, windowBytes)
     } catch (error) {
       if (address.family !== 'unix' || !isSystemError(error, 'EAGAIN')) throw error
     }

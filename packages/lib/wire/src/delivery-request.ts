@@ -151,6 +151,10 @@ export async function receiveDeliveryRequest(
   const attrs = await channel.receive()
   if (attrs === undefined) return undefined
   const { recipientCount, ...request } = RequestList.parse(attrs)
+  if (recipientCount === 0) {
+    const { queueId, nexthop } = request
+    throw new AttrError(`${queueId}: no recipients in delivery request for destination ${nexthop}`)
+  }
   if (recipientCount < 1 || recipientCount > recipientLimit) {
     throw new AttrError(
       `Cannot parse recipient_count "${recipientCount}": want 1 to ${recipientLimit}`,

@@ -1,0 +1,276 @@
+/**
+ * tls-client - the engine behind client-engine.ts: everything that needs node:tls
+ *
+ * Files are read and settings judged when it opens; a connection finds its context, asks for a session, shakes hands, and is
+ * judged. Sessions come and go without a wait of the conversation, but for the lookup.
+ */
+import { createHash } from 'node:crypto'
+import { access, constants } from 'node:fs/promises'
+import { isIP } from 'node:net'
+import type { SecureContext, TLSSocket } from 'node:tls'
+import { log } from '@posthorn/log/log'
+import type { Descriptor } from '@posthorn/native/descriptor'
+import type { ByteStream } from '@posthorn/stream/byte-stream'
+import type {
+  TlsClientInit,
+  TlsClientParams,
+  TlsClientStart,
+  TlsContext,
+} from '@posthorn/wire/tlsproxy-protocol'
+import { cipherList } from './cipher-list.ts'
+import { openIdentities } from './client-identity.ts'
+import { isMatched, type ClientEngine } from './client-engine.ts'
+import { connectionDetails, NO_SIGNATURE, peerChain } from './connection-details.ts'
+import { parseDaneDigests, type DigestTable } from './dane-digests.ts'
+import { isDigest } from './fingerprint.ts'
+import { HandshakeFault, shakeHands } from './handshake.ts'
+import { logLibraryProblems, logOpenProblem } from './library-problem.ts'
+import { judge, type JudgeSettings, type Judgement } from './judgement.ts'
+import { planPinning, type Pinning } from './pinning.ts'
+import { parseProtocols } from './protocol-list.ts'
+import { areUsable, keyExchangeGroups, SecureContexts } from './secure-contexts.ts'
+import { sessionId } from './session-cache.ts'
+import { SessionKeeper } from './session-keeper.ts'
+import type { SessionStore } from './session-store.ts'
+import { NO_TICKET, secureOptions } from './ssl-options.ts'
+import { summaryLine } from './summary-line.ts'
+import { HandshakeError } from './tls-error.ts'
+import { parseTlsLogLevel, type TlsLogFeature, type TlsLogFeatures } from './tls-log-level.ts'
+import { TlsTransport } from './tls-transport.ts'
+import { openTrustStore } from './trust-store.ts'
+
+/** @returns undefined: TLS support is disabled, which has been logged */
+export async function openEngine(
+  params: TlsClientParams,
+  init: TlsClientInit,
+  store: SessionStore | undefined,
+  isProxy = false,
+): Promise<ClientEngine | undefined> {
+  const features = parseTlsLogLevel(init.logLevel, init.logParameter)
+  if (features.has('verbose')) log.info('initializing the client-side TLS engine')
+  if (!(await isConfigFileUsable(params.configFile))) return undefined
+  if (!isDigest(init.digest)) {
+    log.warning(`Digest algorithm "${init.digest}" not found`)
+    log.warning('disabling TLS support')
+    return undefined
+  }
+  const authorities = await openTrustStore({
+    caFile: init.caFile,
+    caPath: init.caPath,
+    appendsDefaultCa: params.appendsDefaultCa !== 0,
+  })
+  if (authorities === undefined) return undefined
+  const identities = await openIdentities(init)
+  if (identities === undefined) return undefined
+  const policy = await store?.policy()
+  const options = secureOptions(params.sslOptions, params.disabledWorkarounds)
+  const parts = {
+    authorities,
+    identities,
+    groups: keyExchangeGroups(params.autoCurves),
+    options: policy?.timeoutSeconds === 0 ? Number(BigInt(options) | BigInt(NO_TICKET)) : options,
+  }
+  if (!areUsable(parts)) return undefined
+  const digests = parseDaneDigests(params.daneDigests)
+  return new TlsClient({
+    params,
+    init,
+    features,
+    digests: digests ?? new Map(),
+    contexts: new SecureContexts(parts),
+    hasIdentity: identities.length > 0,
+    isProxy,
+    // main.cf, who is trusted, and who we are: for the ids of sessions
+    settingsHash: createHash('sha256')
+      .update(JSON.stringify([params, init, parts, isProxy]))
+      .digest('hex'),
+    sessions: policy?.isCachable === true && policy.timeoutSeconds > 0 ? store : undefined,
+  })
+}
+
+/** Node.js reads no configuration of OpenSSL at run time: a file that is there is without effect, and a warning. */
+async function isConfigFileUsable(path: string): Promise<boolean> {
+  if (path === 'default' || path === 'none' || path === '') return true
+  try {
+    await access(path, constants.R_OK)
+  } catch (error) {
+    log.warning(
+      `error loading the 'global' settings from the ${path} OpenSSL configuration file, disabling TLS support`,
+    )
+    logOpenProblem(path, error)
+    return false
+  }
+  log.warning(`tls_config_file = ${path} is ignored: OpenSSL has been initialized before`)
+  return true
+}
+
+interface ClientParts {
+  readonly params: TlsClientParams
+  readonly init: TlsClientInit
+  readonly features: TlsLogFeatures
+  readonly digests: DigestTable
+  readonly contexts: SecureContexts
+  readonly hasIdentity: boolean
+  readonly isProxy: boolean
+  readonly settingsHash: string
+  readonly sessions: SessionStore | undefined
+}
+
+class TlsClient implements ClientEngine {
+  readonly #parts: ClientParts
+
+  constructor(parts: ClientParts) {
+    this.#parts = parts
+  }
+
+  async start(stream: ByteStream, start: TlsClientStart): Promise<TlsContext> {
+    const { features } = this.#parts
+    if (features.has('verbose')) log.info(`setting up TLS connection to ${start.peer}`)
+    try {
+      return await this.#start(stream, start)
+    } catch (error) {
+      stream.close()
+      if (error instanceof HandshakeError) throw error
+      if (!(error instanceof HandshakeFault)) throw error
+      if (!this.#parts.isProxy) log.info(`SSL_connect error to ${start.peer}: ${error.reason}`)
+      for (const problem of error.problems) log.warning(`TLS library problem: ${problem}`)
+      const { isTimeout } = error
+      throw new HandshakeError(error.message, { cause: error, isTimeout })
+    }
+  }
+
+  async #start(stream: ByteStream, start: TlsClientStart): Promise<TlsContext> {
+    const { init, digests, sessions, features, settingsHash } = this.#parts
+    const pinning = planPinning(start, digests, start.digest === '' ? init.digest : start.digest)
+    const secureContext = this.#context(start, pinning.usesTrustStore)
+    const serverName = isIP(start.sni) === 0 ? start.sni : ''
+    if (serverName !== '') this.#tell('ssl-debug', `${start.peer}: SNI hostname: ${serverName}`)
+    const keeper =
+      sessions === undefined
+        ? undefined
+        : new SessionKeeper({
+            store: sessions,
+            id: sessionId(start, settingsHash),
+            cacheType: init.cacheType,
+            isLogged: features.has('cache'),
+          })
+    const cached = await keeper?.lookup()
+    const options = {
+      secureContext,
+      serverName,
+      session: cached?.session,
+      onSession: keeper?.offer,
+    }
+    const socket = await this.#handshake(stream, start, options).catch((error: unknown) => {
+      if (cached !== undefined) keeper?.forget()
+      throw error
+    })
+    try {
+      const isReused = cached !== undefined && socket.isSessionReused()
+      if (isReused) this.#tell('cache', `${start.peer}: Reusing old session`)
+      const evidence = isReused
+        ? { facts: cached.facts }
+        : { chain: peerChain(socket), error: authorizationError(socket) }
+      const judgement = judge(this.#judgeSettings(start, pinning), evidence)
+      const context = this.#describe(start, socket, judgement, isReused)
+      this.#tell('summary', summaryLine(context, 'established'))
+      // a session of somebody who is not whom we want is of no use
+      if (isMatched(context)) keeper?.keep(judgement.facts)
+      else keeper?.drop()
+      stream.attach(new TlsTransport(socket))
+      return context
+    } catch (error) {
+      socket.destroy()
+      throw error
+    }
+  }
+
+  #judgeSettings(start: TlsClientStart, pinning: Pinning): JudgeSettings {
+    const { init, digests, features, isProxy } = this.#parts
+    const { verifyDepth } = init
+    const digest = isProxy || features.has('certmatch') ? init.digest : undefined
+    return { start, pinning, digests, verifyDepth, features, digest }
+  }
+
+  #tell(feature: TlsLogFeature, text: string): void {
+    if (this.#parts.features.has(feature)) log.info(text)
+  }
+
+  /** @throws {HandshakeError} settings of no use, which has been logged */
+  #context(start: TlsClientStart, usesTrustStore: boolean): SecureContext {
+    const { params, contexts } = this.#parts
+    const { peer } = start
+    const protocols = parseProtocols(start.protocols)
+    if (protocols === undefined) {
+      return refuse(`${peer}: Invalid TLS protocol list "${start.protocols}": aborting TLS session`)
+    }
+    for (const bound of protocols.unknown) log.warning(`${peer}: error setting ${bound}`)
+    const ciphers = cipherList(params, start.cipherGrade, start.cipherExclusions)
+    if (ciphers === undefined) {
+      return refuse(`${peer}: invalid cipher grade: "${start.cipherGrade}"`)
+    }
+    try {
+      const context = contexts.find({ ciphers, protocols, usesTrustStore })
+      this.#tell('verbose', `${peer}: TLS cipher list "${ciphers}"`)
+      return context
+    } catch (error) {
+      log.warning(`${peer}: error setting cipher grade: "${start.cipherGrade}"`)
+      logLibraryProblems(error)
+      throw new HandshakeError('Cannot shake hands: no cipher is left', { cause: error })
+    }
+  }
+
+  async #handshake(
+    stream: ByteStream,
+    start: TlsClientStart,
+    options: {
+      secureContext: SecureContext
+      serverName: string
+      session: Buffer | undefined
+      onSession: ((session: Buffer) => void) | undefined
+    },
+  ): Promise<TLSSocket> {
+    let descriptor: Descriptor
+    try {
+      await stream.flush()
+      // what came in plaintext is forgotten: RFC 3207 4.2
+      stream.take(stream.buffered.length)
+      descriptor = stream.detach()
+    } catch {
+      throw new HandshakeFault('lost connection')
+    }
+    return shakeHands(descriptor, { ...options, timeoutMs: start.timeoutSeconds * 1000 })
+  }
+
+  #describe(
+    start: TlsClientStart,
+    socket: TLSSocket,
+    judgement: Judgement,
+    isReused: boolean,
+  ): TlsContext {
+    const { facts } = judgement
+    const server = { ...NO_SIGNATURE, ...facts.signature, ...(isReused ? { digest: '' } : {}) }
+    return {
+      peerName: facts.peerName,
+      issuerName: facts.issuerName,
+      fingerprint: facts.fingerprint,
+      keyFingerprint: facts.keyFingerprint,
+      level: judgement.level,
+      peerStatus: judgement.peerStatus,
+      ...connectionDetails(socket, server, this.#parts.hasIdentity),
+      peer: start.peer,
+    }
+  }
+}
+
+function refuse(text: string): never {
+  log.warning(text)
+  throw new HandshakeError(`Cannot shake hands: ${text}`)
+}
+
+/** The code of OpenSSL; node:tls declares an Error, and gives a string. */
+function authorizationError(socket: TLSSocket): string | undefined {
+  if (socket.authorized) return undefined
+  const error: unknown = socket.authorizationError
+  return error instanceof Error ? error.message : String(error)
+}
