@@ -5,7 +5,17 @@
  * demo, the benchmarks and the tests that run several programs. `daemons` says, program by program, whose
  * executable the daemon directory holds: that is how one daemon at a time is exchanged.
  */
-import { chown, mkdir, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import {
+  chown,
+  mkdir,
+  readFile,
+  readdir,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { freePort } from '@posthorn/testing/free-port'
@@ -14,6 +24,9 @@ import { execa } from 'execa'
 export type System = 'posthorn' | 'postfix'
 
 export const ROOT = dirname(import.meta.dirname)
+
+/** 2001 */
+const LONG_AGO_SECONDS = 1_000_000_000
 
 const POSTFIX_DAEMONS = '/usr/lib/postfix/sbin'
 
@@ -63,6 +76,8 @@ function masterLines(smtpPort: number, options: InstanceOptions): string {
     'virtual unix - n n - - virtual',
     'anvil unix - - n - 1 anvil',
     'scache unix - - n - 1 scache',
+    'tlsmgr unix - - n 1000? 1 tlsmgr',
+    'tlsproxy unix - - n - 0 tlsproxy',
     'postlog unix-dgram n - n - 1 postlogd',
   ]
   const key = (line: string): string => line.trim().split(/\s+/).slice(0, 2).join('/')
@@ -140,7 +155,10 @@ export class Instance {
       ...options.main,
     }
     const text = Object.entries(main).map(([name, value]) => `${name} = ${value}\n`)
-    await writeFile(join(instance.configDirectory, 'main.cf'), text.join(''))
+    const mainCf = join(instance.configDirectory, 'main.cf')
+    await writeFile(mainCf, text.join(''))
+    // Postfix reads a main.cf of this very second again and again until it is a second old
+    await utimes(mainCf, LONG_AGO_SECONDS, LONG_AGO_SECONDS)
     await writeFile(
       join(instance.configDirectory, 'master.cf'),
       masterLines(instance.smtpPort, options),

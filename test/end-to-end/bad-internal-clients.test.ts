@@ -16,6 +16,7 @@ import { sendFlushRequest } from '@posthorn/wire/flush-protocol'
 import { PROXYMAP_STATUS, ProxymapClient } from '@posthorn/wire/proxymap-protocol'
 import { RewriteClient } from '@posthorn/wire/rewrite-protocol'
 import { ScacheClient } from '@posthorn/wire/scache-protocol'
+import { TlsmgrClient } from '@posthorn/wire/tlsmgr-protocol'
 import { VerifyClient } from '@posthorn/wire/verify-protocol'
 import t from 'tap'
 import { residentMegabytes, Site } from './bad-input-site.ts'
@@ -195,6 +196,9 @@ t.test('afterwards every service answers', async (t) => {
   const scache = new ScacheClient(at('private/scache'))
   t.equal(await scache.findEndpoint('no such endpoint'), undefined)
   scache.close()
+  const tlsmgr = new TlsmgrClient(at('private/tlsmgr'))
+  t.same(await tlsmgr.sessions('smtp').policy(), { isCachable: false, timeoutSeconds: 3600 })
+  tlsmgr.close()
   t.equal(
     await sendFlushRequest(join(queue, 'public/flush'), { request: 'rfrsh' }, options),
     0,
@@ -214,6 +218,8 @@ t.test('nobody has crashed, and nobody has grown', async (t) => {
     'scache',
     'bounce',
     'proxymap',
+    'tlsmgr',
+    'tlsproxy',
   ]) {
     for (const pid of site.pids(daemon)) {
       const size = await residentMegabytes(pid)

@@ -1,0 +1,153 @@
+/**
+ * swap-tls - smtp, tlsmgr and tlsproxy take each other's places, with mail that goes out under TLS
+ *
+ * Two ways out to the same server, which offers STARTTLS: one opens a TLS session for each message, so that sessions are
+ * resumed with what tlsmgr(8) remembers; the other sends all messages through connections that tlsproxy(8) keeps secure
+ * and scache(8) lends out. A third goes to a server that speaks first, under TLS from the beginning. The certificate is
+ * verified in all, and the server sees ours, whose key only root can read. Nothing may be lost, in plaintext, or
+ * complained about.
+ * Needs root and Postfix 3.7 from Debian. SWAP=tlsproxy runs these cells only.
+ */
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ScriptedPeer, type PeerSession } from '@posthorn/testing/scripted-peer'
+import { issueCertificate, rootPem } from '@posthorn/testing/test-certificates'
+import { waitFor } from '@posthorn/testing/wait-for'
+import t, { type Test } from 'tap'
+import { Instance, type System } from '../../scripts/instance.ts'
+import { smtpSource } from '../../scripts/load.ts'
+
+const CELLS: readonly [name: string, system: System, exchanged: readonly string[]][] = [
+  ['our tlsmgr and tlsproxy in Postfix', 'postfix', ['tlsmgr', 'tlsproxy']],
+  ["Postfix's tlsmgr and tlsproxy in ours", 'posthorn', ['tlsmgr', 'tlsproxy']],
+  ['our smtp with tlsmgr and tlsproxy of Postfix', 'postfix', ['smtp']],
+  ['all of ours', 'posthorn', []],
+]
+
+const REUSED = 40
+const FRESH = 3
+const WRAPPED = 5
+const WAIT_MS = 8_000
+
+/** Lines that say nothing is wrong although they are warnings: set-up of the private instance. */
+const EXPECTED = [
+  /postfix-script\[\d+\]: warning: /,
+  /warning: TLS server role is disabled with tlsproxy_tls_security_level/,
+]
+
+interface Outcome {
+  readonly received: number
+  readonly sessions: readonly PeerSession[]
+  readonly log: string
+}
+
+async function run(t: Test, system: System, exchanged: readonly string[]): Promise<Outcome> {
+  const directory = await mkdtemp(join(tmpdir(), 'posthorn-swap-'))
+  await chmod(directory, 0o755)
+  const tls = { certificate: { names: ['localhost'] }, requestCert: true }
+  const peer = await ScriptedPeer.start({ tls })
+  const wrapped = await ScriptedPeer.start({ tls: { ...tls, isWrapper: true } })
+  const ca = join(directory, 'ca.pem')
+  await writeFile(ca, rootPem())
+  const own = issueCertificate({ names: ['client.test'], usage: 'client' })
+  const identity = join(directory, 'client.pem')
+  await writeFile(identity, own.key + own.cert, { mode: 0o600 })
+  const routes = [
+    `{reused.test = kept:[localhost]:${peer.port}}`,
+    `{fresh.test = fresh:[localhost]:${peer.port}}`,
+    `{wrapped.test = wrapped:[localhost]:${wrapped.port}}`,
+  ]
+  const instance = await Instance.create({
+    directory: join(directory, 'i'),
+    commands: system,
+    daemons: system,
+    exchanged,
+    owner: 'postfix',
+    main: {
+      transport_maps: `inline:{ ${routes.join(', ')} }`,
+      relay_domains: 'reused.test fresh.test wrapped.test',
+      smtp_host_lookup: 'native',
+      smtp_tls_security_level: 'secure',
+      smtp_tls_secure_cert_match: 'localhost',
+      smtp_tls_CAfile: ca,
+      smtp_tls_chain_files: identity,
+      smtp_tls_loglevel: '1',
+      smtp_tls_session_cache_database: 'btree:${data_directory}/smtp_scache',
+      tlsmgr_service_name: 'sessions',
+      smtp_connection_cache_destinations: `static:all`,
+    },
+    master: [
+      'sessions unix - - n - 1 tlsmgr',
+      'kept unix - - n - 5 smtp -o smtp_tls_connection_reuse=yes',
+      'wrapped unix - - n - 1 smtp -o smtp_tls_connection_reuse=yes -o smtp_tls_wrappermode=yes ' +
+        '-o smtp_connection_cache_destinations= -o smtp_connection_cache_on_demand=no',
+      'fresh unix - - n - 1 smtp -o smtp_tls_connection_reuse=no -o smtp_connection_cache_destinations=',
+    ],
+  })
+  t.teardown(async () => {
+    await instance.stop()
+    await peer.close()
+    await wrapped.close()
+    await rm(directory, { recursive: true, force: true })
+  })
+  await instance.start()
+  const received = (): number =>
+    [...peer.sessions, ...wrapped.sessions].reduce((sum, { messages }) => sum + messages.length, 0)
+  const load = { port: instance.smtpPort, sessions: 1 }
+  for (let count = 1; count <= FRESH; count++) {
+    await smtpSource({ ...load, messages: 1, to: 'user@fresh.test' })
+    await waitFor(() => received() === count, `message ${count}`, WAIT_MS).catch(() => undefined)
+  }
+  await smtpSource({ ...load, messages: WRAPPED, to: 'user@wrapped.test' })
+  await smtpSource({ ...load, sessions: 5, messages: REUSED, to: 'user@reused.test' })
+  await waitFor(
+    async () => received() >= FRESH + WRAPPED + REUSED && (await instance.queued()).length === 0,
+    'all messages',
+    WAIT_MS,
+  ).catch(() => undefined) // what is missing shows in the outcome, with the log beside it
+  const sessions = [...peer.sessions, ...wrapped.sessions]
+  await instance.stop()
+  return { received: received(), sessions, log: await instance.log() }
+}
+
+function to(domain: string, sessions: readonly PeerSession[]): PeerSession[] {
+  return sessions.filter((session) =>
+    session.messages.some(({ recipients }) => recipients.join().includes(domain)),
+  )
+}
+
+t.jobs = CELLS.length // each of them waits most of the time
+const wanted = process.env['SWAP']?.split(',')
+for (const [name, system, exchanged] of CELLS) {
+  if (wanted !== undefined && !wanted.some((word) => name.includes(word))) continue
+  t.test(name, { buffered: true }, async (t) => {
+    const { received, sessions, log } = await run(t, system, exchanged)
+    t.equal(received, FRESH + WRAPPED + REUSED, 'each message arrived exactly once')
+    t.ok(
+      sessions.every(({ tls }) => tls !== undefined),
+      'nothing was said in plaintext',
+    )
+    t.same([...new Set(sessions.map(({ tls }) => tls?.client))], ['client.test'], 'our certificate')
+    const fresh = to('fresh.test', sessions)
+    t.equal(fresh.length, FRESH, 'a session for each message where connections are not reused')
+    t.same(
+      fresh.map(({ tls }) => tls?.isResumed),
+      [false, true, true],
+      'the first is new, and the others go on from there',
+    )
+    const reused = to('reused.test', sessions)
+    t.ok(reused.length < REUSED / 2, `fewer sessions than messages: ${reused.length}`)
+    t.match(log, /conn_use=\d+/, 'the log says so')
+    t.match(log, /Verified TLS connection reused to localhost\[127\.0\.0\.1\]/)
+    const connects = log.match(/tlsproxy\[\d+\]: CONNECT to \[127\.0\.0\.1\]:\d+/g) ?? []
+    t.equal(to('wrapped.test', sessions).length, WRAPPED, 'a server that speaks first')
+    t.equal(connects.length, reused.length + WRAPPED, 'tlsproxy(8) carried each of them')
+    const complaints = log
+      .split('\n')
+      .filter((line) => /: (warning|error|fatal|panic): /.test(line))
+      .filter((line) => !EXPECTED.some((pattern) => pattern.test(line)))
+    t.same(complaints, [], `no daemon complained: ${complaints.join(' | ') || 'none'}`)
+    if (!t.passing()) t.comment(log.split('\n').slice(-40).join('\n'))
+  })
+}
