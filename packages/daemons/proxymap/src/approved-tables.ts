@@ -7,6 +7,7 @@
  * Limits: no more tables than are approved, each at most twice: with and without regard to letter case.
  * Source: Postfix 3.7 proxymap(8).
  */
+import { CacheTable } from '@posthorn/tables/cache-table'
 import type { LookupTable } from '@posthorn/tables/lookup-table'
 
 /** @throws {ConfigError} text that is no table */
@@ -41,5 +42,12 @@ export class ApprovedTables {
     const table = this.#open(name, foldsCase)
     this.#tables.set(key, table)
     return table
+  }
+
+  /** What was written is on its way to the disk. */
+  async close(): Promise<void> {
+    for (const table of this.#tables.values()) {
+      if (table instanceof CacheTable) await table.close()
+    }
   }
 }

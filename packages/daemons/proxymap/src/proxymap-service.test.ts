@@ -7,12 +7,13 @@ import { MainConfig } from '@posthorn/config/main-config'
 import { captureLog } from '@posthorn/log/capture-log'
 import { socketPair } from '@posthorn/native/socket'
 import { ByteStream, StreamTimeoutError } from '@posthorn/stream/byte-stream'
+import { CacheTable } from '@posthorn/tables/cache-table'
 import { ABSENT } from '@posthorn/tables/lookup-table'
 import { openTable } from '@posthorn/tables/open-table'
 import { temporaryDirectory } from '@posthorn/testing/temporary-directory'
 import { encodeAttrList, type Attr } from '@posthorn/wire/attr-list'
 import { Channel } from '@posthorn/wire/channel'
-import { proxymapProtocol } from '@posthorn/wire/proxymap-protocol'
+import { proxymapProtocol, TABLE_FLAGS } from '@posthorn/wire/proxymap-protocol'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { ApprovedTables } from './approved-tables.ts'
@@ -142,6 +143,45 @@ t.test(
     )
   },
 )
+
+t.test('proxywrite writes to what it can keep', async (t) => {
+  const name = `btree:${join(temporaryDirectory(t), 'cache')}`
+  const { dupReplace } = TABLE_FLAGS
+  const config = MainConfig.of({})
+  const open = (): ApprovedTables =>
+    new ApprovedTables(
+      [`proxy:${name}`],
+      (table, foldsCase) =>
+        CacheTable.open(table, config, foldsCase) ?? openTable(table, { config }),
+    )
+  const tables = open()
+  const { channel } = await connect(t, new ProxymapService(tables, true, () => undefined))
+  const btree: Attr = ['table', name]
+  const replace = flags(dupReplace)
+  const update = async (how: Attr, value: string): Promise<string> =>
+    ask(channel, 'update', btree, how, key('K'), ['value', value])
+  t.equal(await update(replace, 'one'), 'status\x000\0\0')
+  const folded = flags(TABLE_FLAGS.foldFix)
+  t.equal(await ask(channel, 'lookup', btree, folded, key('K')), 'status\x001\0value\0\0\0')
+  t.equal(await ask(channel, 'update', btree, folded, key('L'), ['value', 'x']), 'status\x000\0\0')
+  t.equal(await ask(channel, 'lookup', btree, replace, key('l')), 'status\x000\0value\0x\0\0')
+  t.equal(await ask(channel, 'delete', btree, replace, key('l')), 'status\x000\0\0')
+  t.equal(await ask(channel, 'lookup', btree, replace, key('K')), 'status\x000\0value\0one\0\0')
+  t.equal(await ask(channel, 'lookup', btree, replace, key('k')), 'status\x001\0value\0\0\0')
+  t.equal(await update(flags(0), 'two'), 'status\x000\0\0')
+  const first: Attr = ['function', '0']
+  const next: Attr = ['function', '1']
+  const entry = 'status\x000\0key\0K\0value\0two\0\0'
+  t.equal(await ask(channel, 'sequence', btree, replace, first), entry)
+  const end = 'status\x001\0key\0\0value\0\0\0'
+  t.equal(await ask(channel, 'sequence', btree, replace, next), end)
+  await new ProxymapService(tables, true, () => undefined).stop()
+  const other = await connect(t, new ProxymapService(open(), true, () => undefined))
+  t.equal(await ask(other.channel, 'sequence', btree, replace, first), entry, 'after a restart')
+  t.equal(await ask(channel, 'delete', btree, replace, key('K')), 'status\x000\0\0')
+  t.equal(await ask(channel, 'delete', btree, replace, key('K')), 'status\x001\0\0')
+  t.same(logged.lines, [])
+})
 
 t.test('what is no request at all costs the connection', async (t) => {
   const { channel, served } = await connect(t, newService())

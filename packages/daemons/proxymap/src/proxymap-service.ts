@@ -4,12 +4,13 @@
  * A request that is not well-formed or not allowed gets a status; the conversation goes on. What is no request at all
  * costs the connection. A client that has begun a request has a second to end it, and a second to take the reply.
  *
- * Tables are read here, not written: as proxywrite we answer update, delete and sequence with "retry later".
+ * As proxywrite it writes to what CacheTable can keep; for other tables update, delete and sequence get "retry later".
  * Source: Postfix 3.7 proxymap(8).
  */
 import { ConfigError } from '@posthorn/config/config-error'
 import { log } from '@posthorn/log/log'
 import type { ByteStream } from '@posthorn/stream/byte-stream'
+import { CacheTable } from '@posthorn/tables/cache-table'
 import type { LookupTable } from '@posthorn/tables/lookup-table'
 import type { AttrList } from '@posthorn/wire/attr-list'
 import { requestName } from '@posthorn/wire/attr-schema'
@@ -23,6 +24,8 @@ import {
   TABLE_FLAGS,
   TableLookupReply,
   TableOpenReply,
+  TableSequenceReply,
+  TableStatusReply,
   type ProxymapRequest,
 } from '@posthorn/wire/proxymap-protocol'
 import { AttrError } from '@posthorn/wire/wire-error'
@@ -57,6 +60,10 @@ export class ProxymapService {
       channel.send(await this.#answer(attrs))
       await stream.flush()
     }
+  }
+
+  async stop(): Promise<void> {
+    await this.#tables.close()
   }
 
   async #answer(attrs: AttrList): Promise<string> {
@@ -98,10 +105,6 @@ export class ProxymapService {
 
   async #serve(request: ProxymapRequest, name: string): Promise<string> {
     const kind = request.request
-    if (kind === 'update' || kind === 'delete' || kind === 'sequence') {
-      log.warning(`table ${name}: ${kind} is not supported by this proxymap service`)
-      return encodeProxymapFailure(kind, retry)
-    }
     let table: LookupTable
     try {
       table = this.#tables.table(name, (request.flags & TABLE_FLAGS.foldFix) !== 0)
@@ -111,6 +114,7 @@ export class ProxymapService {
       return encodeProxymapFailure(kind, config)
     }
     if (kind === 'lookup') return this.#lookup(table, request.key)
+    if (kind !== 'open') return change(table, request)
     const flags = (request.flags & ~implementationFlags) | implementationFlagsOf(table)
     return TableOpenReply.encode({ status: ok, flags })
   }
@@ -126,6 +130,30 @@ export class ProxymapService {
       case 'tryAgain':
         log.warning(`table ${table.name}: ${answer.reason}`)
         return TableLookupReply.encode({ status: retry, value: '' })
+    }
+  }
+}
+
+function change(
+  table: LookupTable,
+  request: Exclude<ProxymapRequest, { request: 'open' | 'lookup' }>,
+): string {
+  const kind = request.request
+  if (!(table instanceof CacheTable)) {
+    log.warning(`table ${table.name}: ${kind} is not supported by this proxymap service`)
+    return encodeProxymapFailure(kind, retry)
+  }
+  switch (kind) {
+    case 'update':
+      // an update replaces, whatever the flags say
+      table.update(request.key, request.value)
+      return TableStatusReply.encode({ status: ok })
+    case 'delete':
+      return TableStatusReply.encode({ status: table.remove(request.key) ? ok : noKey })
+    case 'sequence': {
+      const entry = table.walk(request.function === 0 ? 'first' : 'next')
+      if (entry === undefined) return encodeProxymapFailure(kind, noKey)
+      return TableSequenceReply.encode({ status: ok, key: entry[0], value: entry[1] })
     }
   }
 }

@@ -4,6 +4,7 @@
 import type { ServiceContext, ServiceDefinition } from '@posthorn/daemon/service'
 import { fatal } from '@posthorn/log/log'
 import { startSession } from '@posthorn/native/user'
+import { CacheTable } from '@posthorn/tables/cache-table'
 import { openTable } from '@posthorn/tables/open-table'
 import { ApprovedTables } from './approved-tables.ts'
 import { ProxymapService } from './proxymap-service.ts'
@@ -33,8 +34,11 @@ export const proxymap: ServiceDefinition = {
     if (args[0] !== undefined) fatal(`unexpected command-line argument: ${args[0]}`)
     const writes = isWriter(context)
     const words = config.list(writes ? 'proxy_write_maps' : 'proxy_read_maps')
-    const tables = new ApprovedTables(words, (table, foldsCase) =>
-      openTable(table, { config, foldsCase }),
+    const tables = new ApprovedTables(
+      words,
+      (table, foldsCase) =>
+        (writes ? CacheTable.open(table, config, foldsCase) : undefined) ??
+        openTable(table, { config, foldsCase }),
     )
     return new ProxymapService(tables, writes, (reason) => {
       context.exitWhenIdle(reason)

@@ -4,7 +4,7 @@
 import { captureLog } from '@posthorn/log/capture-log'
 import t from 'tap'
 import { AddressCache } from './address-cache.ts'
-import { CacheFile } from './cache-file.ts'
+import { CacheFile } from '@posthorn/tables/cache-file'
 import { formatVerifyEntry, parseVerifyEntry } from './verify-entry.ts'
 
 const logged = captureLog()

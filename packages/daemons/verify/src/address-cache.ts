@@ -9,7 +9,7 @@
  */
 import { log } from '@posthorn/log/log'
 import { RECIPIENT_STATUS } from '@posthorn/wire/verify-protocol'
-import type { CacheFile } from './cache-file.ts'
+import type { CacheFile } from '@posthorn/tables/cache-file'
 import { formatVerifyEntry, parseVerifyEntry, type VerifyEntry } from './verify-entry.ts'
 
 export interface AddressCacheOptions {

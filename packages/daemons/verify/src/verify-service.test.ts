@@ -18,7 +18,7 @@ import { verifyProtocol, VerifyQuery, VerifyUpdate } from '@posthorn/wire/verify
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { AddressCache } from './address-cache.ts'
-import { CacheFile } from './cache-file.ts'
+import { CacheFile } from '@posthorn/tables/cache-file'
 import { VerifyService } from './verify-service.ts'
 import { verify } from './verify.ts'
 

@@ -9,10 +9,10 @@ import type { Service, ServiceContext, ServiceDefinition } from '@posthorn/daemo
 import { fatal, log } from '@posthorn/log/log'
 import { errorReason } from '@posthorn/native/system-error'
 import { startSession } from '@posthorn/native/user'
+import { CacheFile, cachePath } from '@posthorn/tables/cache-file'
 import { RewriteClient } from '@posthorn/wire/rewrite-protocol'
 import { makeVerifySender } from '@posthorn/wire/verify-sender'
 import { AddressCache } from './address-cache.ts'
-import { CacheFile } from './cache-file.ts'
 import { postProbe, type ProbeOptions } from './probe.ts'
 import { VerifyService, type Probe } from './verify-service.ts'
 
@@ -52,12 +52,6 @@ function start({ args, config }: ServiceContext): Service {
       await file.close()
     },
   }
-}
-
-/** `btree:/var/lib/postfix/verify_cache` is /var/lib/postfix/verify_cache.posthorn. */
-function cachePath(map: string): string | undefined {
-  const path = map.replace(/^(proxy:)?[a-z0-9_]+:/, '')
-  return path === '' ? undefined : `${path}.posthorn`
 }
 
 function prober(config: MainConfig): Probe {

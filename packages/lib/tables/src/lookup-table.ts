@@ -26,6 +26,14 @@ export interface LookupTable {
   readonly isStale?: boolean
 }
 
+/** A table that can be changed. Nothing here throws or rejects; what went wrong has been logged. */
+export interface WritableTable extends LookupTable {
+  /** False: the value was not taken. */
+  readonly update: (key: string, value: string) => MaybePromise<boolean>
+  /** False: there was none. */
+  readonly remove: (key: string) => MaybePromise<boolean>
+}
+
 export const ABSENT: LookupResult = { kind: 'absent' }
 
 export function found(value: string): LookupResult {

@@ -68,6 +68,13 @@ const OPENERS: ReadonlyMap<string, Opener> = new Map<string, Opener>([
   ['unix', openUnixTable],
 ])
 
+const opened = new WeakMap<MainConfig, LookupTable[]>()
+
+/** All that were opened for this configuration, those within other tables and in lists too. */
+export function openedTables(config: MainConfig): readonly LookupTable[] {
+  return opened.get(config) ?? []
+}
+
 /** `type:name`; a name alone has the type default_database_type. @throws {ConfigError} no type, or no name */
 export function openTable(reference: string, context: TableContext): LookupTable {
   const [type, name] = splitReference(reference, context.config)
@@ -75,7 +82,9 @@ export function openTable(reference: string, context: TableContext): LookupTable
   try {
     if (opener === undefined) throw new TableOpenError(`unsupported dictionary type: ${type}`)
     const fold = foldFor(context.config, context.foldsCase ?? true)
-    return opener({ reference: `${type}:${name}`, name, context, fold })
+    const table = opener({ reference: `${type}:${name}`, name, context, fold })
+    opened.set(context.config, [...openedTables(context.config), table])
+    return table
   } catch (error) {
     if (!(error instanceof TableOpenError)) throw error
     log.error(error.message)

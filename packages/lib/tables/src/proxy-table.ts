@@ -7,16 +7,17 @@
  */
 import type { MainConfig } from '@posthorn/config/main-config'
 import { log } from '@posthorn/log/log'
+import { errorReason } from '@posthorn/native/system-error'
 import { PROXYMAP_STATUS, ProxymapClient, TABLE_FLAGS } from '@posthorn/wire/proxymap-protocol'
-import { ABSENT, found, tryAgain, type LookupResult, type LookupTable } from './lookup-table.ts'
+import { ABSENT, found, tryAgain, type LookupResult, type WritableTable } from './lookup-table.ts'
 import type { TableSource } from './open-table.ts'
 
 const PATTERN_TYPES = ['regexp', 'pcre', 'cidr', 'tcp', 'socketmap']
 
 const clients = new Map<string, ProxymapClient>()
 
-function clientOf(config: MainConfig): ProxymapClient {
-  const path = `private/${config.text('proxymap_service_name')}`
+function clientOf(config: MainConfig, service: ProxyService): ProxymapClient {
+  const path = `private/${config.text(service)}`
   const known = clients.get(path)
   if (known) return known
   const client = new ProxymapClient({
@@ -29,41 +30,83 @@ function clientOf(config: MainConfig): ProxymapClient {
   return client
 }
 
-export function openProxyTable({ reference, name, context }: TableSource): LookupTable {
-  const table = name.replace(/^(?:proxy:)+/, '')
-  const isPattern = PATTERN_TYPES.includes(table.replace(/:.*/s, ''))
-  const client = clientOf(context.config)
-  const isUtf8 = context.config.boolean('smtputf8_enable')
+type ProxyService = 'proxymap_service_name' | 'proxywrite_service_name'
+
+class ProxyTable implements WritableTable {
+  readonly name: string
+  readonly isPattern: boolean
+  readonly #table: string
+  readonly #flags: number
+  readonly #client: ProxymapClient
+
+  constructor(reference: string, flags: number, client: ProxymapClient) {
+    this.name = reference
+    this.#table = reference.replace(/^(?:proxy:)+/, '')
+    this.isPattern = PATTERN_TYPES.includes(this.#table.replace(/:.*/s, ''))
+    this.#flags = flags
+    this.#client = client
+  }
+
+  readonly find = async (key: string): Promise<LookupResult> => {
+    try {
+      const { status, value } = await this.#client.lookup(this.#table, this.#flags, key)
+      switch (status) {
+        case PROXYMAP_STATUS.ok:
+          return found(value)
+        case PROXYMAP_STATUS.noKey:
+          return ABSENT
+        default:
+          return tryAgain(`${this.name}: ${reasonOf(status)}`)
+      }
+    } catch (error) {
+      // Rule 3: a service that does not answer is no answer.
+      const reason = errorReason(error)
+      log.warning(`${this.name}: ${reason}`)
+      return tryAgain(`${this.name}: ${reason}`)
+    }
+  }
+
+  readonly update = async (key: string, value: string): Promise<boolean> =>
+    this.#change(async () => this.#client.update(this.#table, this.#flags, key, value))
+
+  readonly remove = async (key: string): Promise<boolean> =>
+    this.#change(async () => this.#client.delete(this.#table, this.#flags, key))
+
+  async #change(ask: () => Promise<number>): Promise<boolean> {
+    try {
+      const status = await ask()
+      if (status !== PROXYMAP_STATUS.ok && status !== PROXYMAP_STATUS.noKey) {
+        log.warning(`${this.name}: ${reasonOf(status)}`)
+      }
+      return status === PROXYMAP_STATUS.ok
+    } catch (error) {
+      log.warning(`${this.name}: ${errorReason(error)}`)
+      return false
+    }
+  }
+}
+
+function reasonOf(status: number): string {
+  return status === PROXYMAP_STATUS.denied
+    ? 'table is not approved for proxy access'
+    : `proxymap service reports status ${status}`
+}
+
+export function openProxyTable({ reference, context }: TableSource): WritableTable {
+  const { config } = context
   const flags =
     TABLE_FLAGS.lock |
     ((context.foldsCase ?? true) ? TABLE_FLAGS.foldFix : 0) |
     (context.forbidsSubstitution ? TABLE_FLAGS.noRegSub : 0) |
-    (isUtf8 ? TABLE_FLAGS.utf8Request : 0)
-  const ask = async (key: string): Promise<LookupResult> => {
-    const { status, value } = await client.lookup(table, flags, key)
-    switch (status) {
-      case PROXYMAP_STATUS.ok:
-        return found(value)
-      case PROXYMAP_STATUS.noKey:
-        return ABSENT
-      case PROXYMAP_STATUS.denied:
-        return tryAgain(`${reference}: table is not approved for proxy access`)
-      default:
-        return tryAgain(`${reference}: proxymap service reports status ${status}`)
-    }
-  }
-  return {
-    name: reference,
-    isPattern,
-    find: async (key) => {
-      try {
-        return await ask(key)
-      } catch (error) {
-        // Rule 3: a service that does not answer is no answer.
-        const reason = error instanceof Error ? error.message : String(error)
-        log.warning(`${reference}: ${reason}`)
-        return tryAgain(`${reference}: ${reason}`)
-      }
-    },
-  }
+    (config.boolean('smtputf8_enable') ? TABLE_FLAGS.utf8Request : 0)
+  return new ProxyTable(reference, flags, clientOf(config, 'proxymap_service_name'))
+}
+
+/** `proxy:type:name`, to be changed: through proxywrite. An update replaces; keys are compared as octets. */
+export function openProxyWriter(reference: string, config: MainConfig): WritableTable {
+  const flags =
+    TABLE_FLAGS.dupReplace |
+    TABLE_FLAGS.syncUpdate |
+    (config.boolean('smtputf8_enable') ? TABLE_FLAGS.utf8Request : 0)
+  return new ProxyTable(reference, flags, clientOf(config, 'proxywrite_service_name'))
 }

@@ -3,16 +3,22 @@
  *
  * All of it is in memory. The file is a journal: one line for each change, `["key","value"]` or `["key"]` for a
  * removal, octets as latin1. It is written again as a whole when it is compacted, by rename(2), so that a crash leaves
- * one or the other. A line that a crash cut short is dropped. Nothing waits for the disk: losing the last changes costs
- * some probes.
+ * one or the other. A line that a crash cut short is dropped. Nothing waits for the disk: it is for what can be found
+ * out again (is an address deliverable, is a password refused).
  *
  * Holds: the map, at most `entriesLimit` entries; beyond that the oldest goes. One process owns the file.
- * The format is ours: Postfix keeps address_verify_map in Berkeley DB. See docs/differences.md.
+ * The format is ours: Postfix keeps such caches in Berkeley DB. See docs/differences.md.
  */
 import { appendFileSync, readFileSync } from 'node:fs'
 import { appendFile, rename, writeFile } from 'node:fs/promises'
 import { log } from '@posthorn/log/log'
 import { errorReason } from '@posthorn/native/system-error'
+
+/** `btree:/var/lib/postfix/verify_cache` is /var/lib/postfix/verify_cache.posthorn; undefined: it names no file. */
+export function cachePath(table: string): string | undefined {
+  const path = table.replace(/^(?:proxy:)*[a-z0-9_]+:/, '')
+  return path === '' ? undefined : `${path}.posthorn`
+}
 
 export interface CacheFileOptions {
   /** undefined: in memory only */
