@@ -15,7 +15,7 @@ import { checkLength, toBoolean, toInteger, toKeyword, toSeconds } from './conve
 import { expandMacros, MacroError, MacroOverflowError } from './expand-macros.ts'
 import { defaultDomain, defaultHostname, defaultNetworks } from './host-identity.ts'
 import { readLogicalLines, trimSpace } from './logical-lines.ts'
-import { findParameter } from './parameter-registry.ts'
+import { findParameter, keywordSpec } from './parameter-registry.ts'
 import type {
   BooleanParameter,
   FlagOf,
@@ -37,7 +37,6 @@ import {
   type TransportText,
   type TransportTime,
 } from './registry/transport-parameters.ts'
-import { KEYWORD_PARAMETERS } from './registry/keyword-parameters.ts'
 import { splitList } from './split-list.ts'
 import { strerror } from './strerror.ts'
 
@@ -189,7 +188,7 @@ export class MainConfig {
 
   /** One of the parameter's words, in the registry's spelling; '' when empty. */
   keyword<N extends KeywordParameter>(name: N): KeywordOf<N> | '' {
-    const spec: KeywordSpec = KEYWORD_PARAMETERS[name]
+    const spec = keywordSpec(name)
     // The registry's own list is what toKeyword() chose from.
     return this.#once(name, () => toKeyword(name, this.expanded(name), spec)) as KeywordOf<N> | ''
   }

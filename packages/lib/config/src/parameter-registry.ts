@@ -8,16 +8,22 @@ import { BOOLEAN_PARAMETERS } from './registry/boolean-parameters.ts'
 import { FLAG_PARAMETERS } from './registry/flag-parameters.ts'
 import { INTEGER_PARAMETERS } from './registry/integer-parameters.ts'
 import { KEYWORD_PARAMETERS } from './registry/keyword-parameters.ts'
-import { OWN_INTEGER_PARAMETERS, OWN_TEXT_PARAMETERS } from './registry/own-parameters.ts'
+import {
+  OWN_INTEGER_PARAMETERS,
+  OWN_KEYWORD_PARAMETERS,
+  OWN_TEXT_PARAMETERS,
+} from './registry/own-parameters.ts'
 import { RAW_PARAMETERS } from './registry/raw-parameters.ts'
 import { TEXT_PARAMETERS } from './registry/text-parameters.ts'
 import { TIME_PARAMETERS } from './registry/time-parameters.ts'
 import type { IntegerSpec, KeywordSpec, ParameterSpec, TimeSpec } from './parameter-spec.ts'
 
+const ALL_KEYWORDS = { ...KEYWORD_PARAMETERS, ...OWN_KEYWORD_PARAMETERS }
+
 export type BooleanParameter = keyof typeof BOOLEAN_PARAMETERS
 export type IntegerParameter = keyof typeof INTEGER_PARAMETERS | keyof typeof OWN_INTEGER_PARAMETERS
 export type TimeParameter = keyof typeof TIME_PARAMETERS
-export type KeywordParameter = keyof typeof KEYWORD_PARAMETERS
+export type KeywordParameter = keyof typeof ALL_KEYWORDS
 export type FlagParameter = keyof typeof FLAG_PARAMETERS
 export type RawParameter = keyof typeof RAW_PARAMETERS
 /** What can be read as text: strings, raw strings, keywords and flags. */
@@ -29,7 +35,7 @@ export type TextParameter =
   | RawParameter
 
 /** The words that a keyword parameter may have. */
-export type KeywordOf<N extends KeywordParameter> = (typeof KEYWORD_PARAMETERS)[N]['values'][number]
+export type KeywordOf<N extends KeywordParameter> = (typeof ALL_KEYWORDS)[N]['values'][number]
 /** The words that may be in a flag parameter. */
 export type FlagOf<N extends FlagParameter> = (typeof FLAG_PARAMETERS)[N]['values'][number]
 
@@ -46,7 +52,7 @@ const times: Table<TimeSpec> = TIME_PARAMETERS
 const integers: readonly Table<IntegerSpec>[] = [INTEGER_PARAMETERS, OWN_INTEGER_PARAMETERS]
 const texts: readonly Table<ParameterSpec>[] = [TEXT_PARAMETERS, OWN_TEXT_PARAMETERS]
 const raws: Table<ParameterSpec> = RAW_PARAMETERS
-const keywords: Table<KeywordSpec> = KEYWORD_PARAMETERS
+const keywords: Table<KeywordSpec> = ALL_KEYWORDS
 const flags: Table<KeywordSpec> = FLAG_PARAMETERS
 
 function get<Spec>(table: Table<Spec>, name: string): Spec | undefined {
@@ -73,6 +79,11 @@ export function findParameter(name: string): RegisteredParameter | undefined {
   if (flag) return { type: 'flags', spec: flag }
   const raw = get(raws, name)
   return raw && { type: 'raw', spec: raw }
+}
+
+/** The words of a keyword parameter, and what is said of others. */
+export function keywordSpec(name: KeywordParameter): KeywordSpec {
+  return ALL_KEYWORDS[name]
 }
 
 /** All built-in names, unsorted. */

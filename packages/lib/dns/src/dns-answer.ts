@@ -32,7 +32,8 @@ export interface FoundAnswer<T extends RecordType> {
 }
 
 /**
- * What went wrong: notFound: no such domain; noData: the domain has no such record; nullMx: accepts no mail;
+ * What went wrong: notFound: no such domain; noData: the domain has no such record; nullMx: it accepts no mail, or (SRV)
+ * has no such service;
  * tryAgain: no server could say; failed: servers refuse the question; invalid: the records make no sense;
  * filtered: there are records, and somebody wants none of them (no resolver says so).
  */
@@ -40,6 +41,8 @@ export interface MissingAnswer {
   kind: 'notFound' | 'noData' | 'nullMx' | 'tryAgain' | 'failed' | 'invalid' | 'filtered'
   name: string
   reason: string
+  /** notFound, noData: as in FoundAnswer, that there is nothing. Absent: nobody vouches for it. */
+  isSecure?: boolean
 }
 
 export type DnsAnswer<T extends RecordType = RecordType> = FoundAnswer<T> | MissingAnswer

@@ -5,9 +5,13 @@
  */
 import { lookup } from 'node:dns/promises'
 
+/** noData: the name is there, and has no address. failed: for good, and nobody knows why. */
 export type NativeAnswer =
   | { kind: 'found'; addresses: readonly string[] }
-  | { kind: 'notFound' | 'tryAgain'; reason: string }
+  | { kind: 'notFound' | 'noData' | 'tryAgain' | 'failed'; reason: string }
+
+/** UV_EAI_NODATA: Node has one code for it and for "no such name". */
+const NO_ADDRESS = -3007
 
 /** Both families unless one is wanted, in the order of the system (RFC 6724). `reason` is the resolver's own text. */
 export async function lookupNative(host: string, family: 0 | 4 | 6 = 0): Promise<NativeAnswer> {
@@ -15,9 +19,14 @@ export async function lookupNative(host: string, family: 0 | 4 | 6 = 0): Promise
     const found = await lookup(host, { all: true, order: 'verbatim', family })
     return { kind: 'found', addresses: found.map((entry) => entry.address) }
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : ''
-    // Node has one code for "no such name" and "no address"
+    const { code = '', errno = 0 } = error as NodeJS.ErrnoException
+    if (errno === NO_ADDRESS) {
+      return { kind: 'noData', reason: 'No address associated with hostname' }
+    }
     if (code === 'ENOTFOUND') return { kind: 'notFound', reason: 'Name or service not known' }
+    if (code === 'EAI_FAIL') {
+      return { kind: 'failed', reason: 'Non-recoverable failure in name resolution' }
+    }
     return { kind: 'tryAgain', reason: 'Temporary failure in name resolution' }
   }
 }

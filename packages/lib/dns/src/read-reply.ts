@@ -21,6 +21,9 @@ import {
 /** Aliases followed for one question, in all packets together. */
 export const MAX_ALIASES = 10
 
+/** Records of the wanted type that are kept, as in Postfix. */
+const MAX_RECORDS = 100
+
 export interface ReadReply<T extends RecordType> {
   answer: DnsAnswer<T>
   ttlSeconds: number
@@ -106,6 +109,15 @@ function negativeTtl(reply: DecodedPacket): number {
   return 0
 }
 
+/** RFC 2782, Target: one record alone that names the root. */
+function hasNoService(answers: readonly Answer[], owner: string): boolean {
+  const records = answers.filter(
+    (answer) => answer.type === 'SRV' && answer.name.toLowerCase() === owner.toLowerCase(),
+  )
+  const [only, ...others] = records
+  return only?.type === 'SRV' && others.length === 0 && withoutDot(only.data.target) === ''
+}
+
 /** `aliasCount`: aliases followed in earlier packets for the same question. */
 export function readReply<T extends RecordType>(
   reply: DecodedPacket,
@@ -136,7 +148,10 @@ export function readReply<T extends RecordType>(
     owner = alias.data
   }
   const negative = { ttlSeconds: Math.min(ttlSeconds, negativeTtl(reply)), aliasCount }
-  if (code === RCODE.nameError) return { answer: missing('notFound', owner, type), ...negative }
+  const isSecure = reply.flag_ad
+  if (code === RCODE.nameError) {
+    return { answer: { ...missing('notFound', owner, type), isSecure }, ...negative }
+  }
   if (TEMPORARY.has(code)) {
     return { answer: missing('tryAgain', owner, type), ttlSeconds: 0, aliasCount }
   }
@@ -144,10 +159,19 @@ export function readReply<T extends RecordType>(
     return { answer: missing('failed', owner, type), ttlSeconds: 0, aliasCount }
   }
 
+  if (type === 'SRV' && hasNoService(answers, owner)) {
+    const reason = `Domain does not offer the service ${name} (SRV target ".")`
+    return { answer: { kind: 'nullMx', name: owner, reason }, ttlSeconds: 0, aliasCount }
+  }
   const records: DnsRecord<T>[] = []
   let isAnyUnusable = false
   for (const answer of answers) {
     if (answer.type !== type || answer.name.toLowerCase() !== owner.toLowerCase()) continue
+    if (records.length === MAX_RECORDS) {
+      const excess = `dropping excess record(s) after qname=${owner} qtype=${type}`
+      log.warning(`DNS record count limit (${MAX_RECORDS}) exceeded -- ${excess}`)
+      break
+    }
     const data = dataOf(answer)
     if (data === undefined) continue
     const ttl = 'ttl' in answer ? (answer.ttl ?? 0) : 0
@@ -162,11 +186,10 @@ export function readReply<T extends RecordType>(
     } else isAnyUnusable = true
   }
   if (records.length > 0) {
-    const isSecure = reply.flag_ad
     return { answer: { kind: 'found', name: owner, records, isSecure }, ttlSeconds, aliasCount }
   }
   if (isAnyUnusable) return { answer: invalidRecords(owner, type), ttlSeconds: 0, aliasCount }
-  const answer = missing('noData', owner, type)
+  const answer = { ...missing('noData', owner, type), isSecure }
   if (owner !== name && negativeTtl(reply) === 0) {
     return { answer, ttlSeconds: 0, aliasCount, continueAt: owner }
   }

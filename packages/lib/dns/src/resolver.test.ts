@@ -6,10 +6,10 @@ async function world(
   test: { teardown: (undo: () => Promise<void>) => unknown },
   names: Parameters<typeof FakeDns.start>[0],
   options?: Parameters<typeof FakeDns.start>[1],
+  search: readonly string[] = ['sub.test'],
 ): Promise<{ dns: FakeDns; resolver: Resolver }> {
   const dns = await FakeDns.start(names, options)
   test.teardown(async () => dns.close())
-  const search = ['sub.test']
   return { dns, resolver: new Resolver({ servers: [dns.server], timeoutMs: 200, search }) }
 }
 
@@ -38,6 +38,10 @@ t.test('Resolver.query() finds every type of record', async (t) => {
   t.match(await resolver.query('a.test', 'PTR'), { records: [{ host: 'host.test' }] })
   t.match(await resolver.query('_submission._tcp.a.test', 'SRV'), {
     records: [{ priority: 1, weight: 2, port: 587, host: 'mx.test' }],
+  })
+  t.match(await resolver.query('.', 'NS'), {
+    kind: 'notFound',
+    reason: /name=\. type=NS: Host not found/,
   })
   t.match(await resolver.query('_25._tcp.mx.test', 'TLSA'), {
     records: [{ usage: 3, selector: 1, matchingType: 1 }],
@@ -157,11 +161,59 @@ t.test('Resolver.query() reports AD only when asked to', async (t) => {
   const { resolver } = await world(t, { 'a.test': { A: ['192.0.2.1'] } }, { isSecure: true })
   t.match(await resolver.query('a.test', 'A'), { isSecure: false })
   t.match(await resolver.query('a.test', 'A', { dnssec: true }), { isSecure: true })
+  t.match(await resolver.query('none.test', 'A'), { kind: 'notFound', isSecure: false })
+  t.match(await resolver.query('a.test', 'TLSA', { dnssec: true }), {
+    kind: 'noData',
+    isSecure: true,
+  })
+  t.match(await resolver.query('none.test', 'TLSA', { dnssec: true }), {
+    kind: 'notFound',
+    isSecure: true,
+  })
 })
 
-t.test('Resolver.query() uses the search list where asked to', async (t) => {
+t.test('Resolver.query() reports AD of a chain of aliases, packet by packet', async (t) => {
+  const zone = {
+    'www.test': { CNAME: 'host.test' },
+    'far.test': { CNAME: 'near.test' },
+    'near.test': { CNAME: 'host.test' },
+    'host.test': { A: ['192.0.2.1'] },
+  }
+  const secure = await world(t, zone, { isSecure: true })
+  const insecure = await world(t, zone)
+  for (const name of ['www.test', 'far.test']) {
+    const found = await secure.resolver.query(name, 'A', { dnssec: true })
+    t.match(found, { name: 'host.test', isSecure: true }, name)
+    const doubtful = await insecure.resolver.query(name, 'A', { dnssec: true })
+    t.match(doubtful, { name: 'host.test', isSecure: false }, name)
+  }
+})
+
+const rules = {
+  defaultNames: { defaultNames: true, searchList: false },
+  searchList: { defaultNames: false, searchList: true },
+  both: { defaultNames: true, searchList: true },
+}
+
+t.test('Resolver.query() completes names as resolver(5) says', async (t) => {
+  const { dns, resolver } = await world(t, {}, {}, ['sub.test', 'other.test'])
+  const asked = async (name: string, search?: keyof typeof rules): Promise<string[]> => {
+    const before = dns.queries.length
+    await resolver.query(name, 'A', search === undefined ? {} : { search: rules[search] })
+    return dns.queries.slice(before).map((query) => query.slice('A '.length))
+  }
+  t.same(await asked('a'), ['a'])
+  t.same(await asked('b', 'defaultNames'), ['b.sub.test', 'b'], 'only our own domain')
+  t.same(await asked('c', 'searchList'), ['c'], 'only names with a dot')
+  t.same(await asked('d', 'both'), ['d.sub.test', 'd.other.test', 'd'])
+  t.same(await asked('e.f', 'defaultNames'), ['e.f'], 'only names without a dot')
+  t.same(await asked('g.h', 'searchList'), ['g.h', 'g.h.sub.test', 'g.h.other.test'])
+  t.same(await asked('i.j', 'both'), ['i.j', 'i.j.sub.test', 'i.j.other.test'])
+})
+
+t.test('Resolver.query() says what became of the name as it stands', async (t) => {
   const { resolver } = await world(t, { 'mx.sub.test': { A: ['192.0.2.1'] } })
   t.equal((await resolver.query('mx', 'A')).kind, 'notFound')
-  t.match(await resolver.query('mx', 'A', { search: true }), { name: 'mx.sub.test' })
-  t.equal((await resolver.query('none', 'A', { search: true })).name, 'none')
+  t.match(await resolver.query('mx', 'A', { search: rules.both }), { name: 'mx.sub.test' })
+  t.equal((await resolver.query('none', 'A', { search: rules.both })).name, 'none')
 })

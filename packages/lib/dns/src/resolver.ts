@@ -9,7 +9,7 @@
  */
 import { isValidHostname } from '@posthorn/address/hostname'
 import { AnswerCache } from './answer-cache.ts'
-import { missing, type DnsAnswer, type FoundAnswer, type RecordType } from './dns-answer.ts'
+import { missing, type DnsAnswer, type RecordType } from './dns-answer.ts'
 import { askServer, type Question } from './dns-exchange.ts'
 import { readReply, replyCode, type ReadReply } from './read-reply.ts'
 import {
@@ -26,8 +26,15 @@ const NOT_IMPLEMENTED = 4
 export interface QueryOptions {
   /** Ask the server to validate, and believe its word (AD). */
   dnssec?: boolean
-  /** Names with fewer than ndots dots also below the search domains of resolv.conf. */
-  search?: boolean
+  /** As the options of resolver(5) of that name. Absent: the name as it stands. */
+  search?: SearchRules
+}
+
+export interface SearchRules {
+  /** RES_DEFNAMES: names without a dot, in our own domain. */
+  defaultNames: boolean
+  /** RES_DNSRCH: names with a dot, in all search domains; and so are those without, with defaultNames. */
+  searchList: boolean
 }
 
 export interface ResolverOptions {
@@ -71,23 +78,34 @@ export class Resolver {
     type: T,
     options: QueryOptions = {},
   ): Promise<DnsAnswer<T>> {
-    const absolute = name.endsWith('.') ? name.slice(0, -1) : name
-    if (!isValidHostname(absolute)) {
+    const isRoot = name === '.'
+    const absolute = !isRoot && name.endsWith('.') ? name.slice(0, -1) : name
+    if (!isRoot && !isValidHostname(absolute)) {
       const reason = `Name service error for ${name}: invalid host or domain name`
       return { kind: 'notFound', name, reason }
     }
     const dnssec = options.dnssec === true
-    if (options.search !== true || absolute !== name) return this.#share(absolute, type, dnssec)
-    return this.#search(absolute, type, dnssec)
+    const domains = absolute === name ? this.#searchDomains(name, options.search) : []
+    if (domains.length === 0) return this.#share(absolute, type, dnssec)
+    return this.#search(absolute, domains, type, dnssec)
+  }
+
+  #searchDomains(name: string, rules: SearchRules | undefined): readonly string[] {
+    const { search } = this.#settings
+    if (rules === undefined) return []
+    if (name.includes('.')) return rules.searchList ? search : []
+    if (!rules.defaultNames) return []
+    return rules.searchList ? search : search.slice(0, 1)
   }
 
   /** resolv.conf(5), search: as it stands first when it has enough dots, else last. */
   async #search<T extends RecordType>(
     name: string,
+    domains: readonly string[],
     type: T,
     dnssec: boolean,
   ): Promise<DnsAnswer<T>> {
-    const below = this.#settings.search.map((domain) => `${name}.${domain}`)
+    const below = domains.map((domain) => `${name}.${domain}`)
     const dots = name.split('.').length - 1
     const names = dots >= this.#settings.ndots ? [name, ...below] : [...below, name]
     let first: DnsAnswer<T> | undefined
@@ -128,6 +146,7 @@ export class Resolver {
     let target = name
     let ttlSeconds = Number.POSITIVE_INFINITY
     let aliasCount = 0
+    /** Each packet of a chain of aliases was validated. */
     let isSecure = true
     for (;;) {
       const read = await this.#ask(target, type, dnssec, aliasCount)
@@ -135,11 +154,10 @@ export class Resolver {
       if (read.continueAt !== undefined) {
         target = read.continueAt
         aliasCount = read.aliasCount
-        isSecure = false
+        isSecure &&= read.answer.isSecure === true
         continue
       }
-      const answer: DnsAnswer<T> =
-        read.answer.kind === 'found' ? secured(read.answer, isSecure && dnssec) : read.answer
+      const answer = secured(read.answer, isSecure && dnssec)
       this.#cache.store(key, answer, ttlSeconds)
       return answer
     }
@@ -184,6 +202,7 @@ export class Resolver {
   }
 }
 
-function secured<T extends RecordType>(answer: FoundAnswer<T>, isSecure: boolean): FoundAnswer<T> {
-  return { ...answer, isSecure: answer.isSecure && isSecure }
+function secured<T extends RecordType>(answer: DnsAnswer<T>, isSecure: boolean): DnsAnswer<T> {
+  if (isSecure || answer.isSecure !== true) return answer
+  return { ...answer, isSecure: false }
 }

@@ -79,3 +79,31 @@ t.test('encodeQuotedPrintable() survives decoding', (t) => {
   t.strictSame(encodeQuotedPrintable('From x'), ['=46rom x'])
   t.end()
 })
+
+t.test('Downgrade takes message/global as one body, and leaves message/rfc822 its parts', (t) => {
+  const attached = (type: string): string[] => [
+    `Content-Type: ${type}`,
+    'Content-Transfer-Encoding: 8bit',
+    '',
+    'Subject: \xe9',
+    '',
+    '\xe9',
+  ]
+  t.strictSame(convert(attached('message/global')), [
+    'Content-Type: message/global',
+    'Content-Transfer-Encoding: quoted-printable',
+    '',
+    'Subject: =E9',
+    '',
+    '=E9',
+  ])
+  t.strictSame(convert(attached('message/rfc822')), [
+    'Content-Type: message/rfc822',
+    'Content-Transfer-Encoding: 7bit',
+    '',
+    'Subject: \xe9',
+    '',
+    '\xe9',
+  ])
+  t.end()
+})

@@ -20,7 +20,12 @@ export class Downgrade {
   #isConverting = false
 
   constructor(options: Partial<MimeScannerOptions> = {}) {
-    this.#scanner = new MimeScanner(options)
+    this.#scanner = new MimeScanner({ ...options, hasGlobalLeaves: true })
+  }
+
+  /** The message has more multiparts within multiparts than there may be: what comes now is not looked at as it should. */
+  get isTooDeep(): boolean {
+    return this.#scanner.tooDeep !== undefined
   }
 
   /** @param line the whole line, without line break */
@@ -70,10 +75,12 @@ export class Downgrade {
 
   #endHeaders(): string[] {
     const lines = this.#takeHeader()
-    const { type } = this.#scanner.type
-    const isComposite =
-      this.#scanner.section === 'nested' || type === 'multipart' || type === 'message'
-    this.#isConverting = this.#hadEncoding && !isComposite
+    const { type, subtype } = this.#scanner.type
+    const isParsed = this.#scanner.section === 'nested' || type === 'multipart'
+    const isComposite = isParsed || (type === 'message' && subtype !== 'global')
+    // message/partial and its like may have no encoding (RFC 2046 5.2.2); 8-bit text cannot go out either. As Postfix does:
+    // encoded, and labelled 7bit
+    this.#isConverting = this.#hadEncoding && !isParsed
     if (this.#hadEncoding) {
       const encoding = isComposite ? '7bit' : 'quoted-printable'
       lines.push(`Content-Transfer-Encoding: ${encoding}`)

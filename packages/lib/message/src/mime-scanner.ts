@@ -36,6 +36,8 @@ export interface MimeScannerOptions {
   readonly nestingLimit: number
   readonly boundaryLimit: number
   readonly headerLimit: number
+  /** A message/global of 8-bit encoding is one body, for a reader who wants to encode it (RFC 6532 3.7). */
+  readonly hasGlobalLeaves?: boolean
 }
 
 const DEFAULTS: MimeScannerOptions = { nestingLimit: 100, boundaryLimit: 2048, headerLimit: 102400 }
@@ -131,7 +133,8 @@ export class MimeScanner {
   #endHeaders(): void {
     this.#section = undefined
     const { type, subtype, boundary } = this.#type
-    if (type === 'multipart' || (type === 'message' && isNested(subtype))) this.#noteEncoding()
+    const hasNested = type === 'message' && this.#isNested(subtype)
+    if (type === 'multipart' || hasNested) this.#noteEncoding()
     if (type === 'multipart' && boundary !== undefined) {
       if (this.#open.length >= this.#options.nestingLimit + UNCOUNTED_LEVELS) {
         this.#tooDeep ??= this.#contentType
@@ -140,9 +143,16 @@ export class MimeScanner {
       const partType = subtype === 'digest' ? MESSAGE_RFC822 : TEXT_PLAIN
       const compared = boundary.slice(0, this.#options.boundaryLimit)
       this.#open.push({ boundary: compared, partType })
-    } else if (type === 'message' && isNested(subtype)) {
+    } else if (hasNested) {
       this.#begin('nested', TEXT_PLAIN)
     }
+  }
+
+  /** The body is a message with headers of its own. */
+  #isNested(subtype: string): boolean {
+    if (subtype !== 'global') return subtype === 'rfc822'
+    const isEightBit = this.#encoding === '8bit' || this.#encoding === 'binary'
+    return this.#options.hasGlobalLeaves !== true || !isEightBit
   }
 
   #noteEncoding(): void {
@@ -172,9 +182,4 @@ export class MimeScanner {
     }
     return 'body'
   }
-}
-
-/** The body is a message with headers of its own. */
-function isNested(subtype: string): boolean {
-  return subtype === 'rfc822' || subtype === 'global'
 }
