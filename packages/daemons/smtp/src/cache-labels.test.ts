@@ -59,6 +59,47 @@ t.test('properties are as a real smtp(8) writes them', (t) => {
   t.end()
 })
 
+t.test('properties of a connection under TLS have a second group', (t) => {
+  const tlsContext = {
+    peerName: 'mx.example.com',
+    issuerName: 'CA\nof two lines',
+    fingerprint: '00:11',
+    keyFingerprint: '22:33',
+    level: 8,
+    peerStatus: 31,
+    protocol: 'TLSv1.3',
+    cipher: 'TLS_AES_256_GCM_SHA384',
+    cipherUsedBits: 256,
+    cipherBits: 256,
+    keyExchange: 'X25519',
+    keyExchangeCurve: '',
+    keyExchangeBits: 253,
+    clientSignature: '',
+    clientSignatureCurve: '',
+    clientSignatureBits: 0,
+    clientSignatureDigest: '',
+    serverSignature: 'RSA-PSS',
+    serverSignatureCurve: '',
+    serverSignatureBits: 2048,
+    serverSignatureDigest: 'SHA256',
+    peer: 'mx.example.com[192.0.2.1]:25',
+  }
+  const endpoint = { tlsLevel: 8, reuseCount: 0, features: 4194305, expireSeconds: 1795216301 }
+  const text = encodeEndpointProperties({ ...endpoint, tlsContext })
+  t.match(text, /^tls_level=8\n.*\n\npeer_CN=mx\.example\.com\nissuer_CN=CA\?of two lines\n/s)
+  t.match(text, /\nnamaddr=mx\.example\.com\[192\.0\.2\.1\]:25\n\n$/)
+  t.same(parseEndpointProperties(text), {
+    ...endpoint,
+    tlsContext: { ...tlsContext, issuerName: 'CA?of two lines' },
+  })
+  const without = encodeEndpointProperties(endpoint)
+  t.equal(parseEndpointProperties(without), undefined, 'a level that needs TLS, and none')
+  t.ok(parseEndpointProperties(without.replace('tls_level=8', 'tls_level=1')))
+  t.equal(parseEndpointProperties(`${text}more`), undefined)
+  t.equal(parseEndpointProperties(text.replace('level=8\npeer_status', 'peer_status')), undefined)
+  t.end()
+})
+
 t.test('different destinations never share a label', (t) => {
   fc.assert(
     fc.property(fc.string(), fc.string(), (one, other) => {

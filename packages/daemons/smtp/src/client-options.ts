@@ -5,6 +5,7 @@
  * (fallback names, EHLO choices) has the value that makes it do nothing.
  */
 import type { MainConfig } from '@posthorn/config/main-config'
+import type { SearchRules } from '@posthorn/dns/resolver'
 import type { MimeScannerOptions } from '@posthorn/message/mime-scanner'
 import type { OrderRules } from './address-order.ts'
 import type { LabelRules } from './cache-labels.ts'
@@ -25,12 +26,23 @@ export interface StageTimeouts {
   quitMs: number
 }
 
+export interface SrvOptions {
+  /** use_srv_lookup: names of services whose servers SRV records tell. */
+  services: ReadonlySet<string>
+  /** ignore_srv_lookup_error */
+  ignoresErrors: boolean
+  /** allow_srv_lookup_fallback */
+  allowsFallback: boolean
+}
+
 export interface ClientOptions {
   protocol: Protocol
   myHostname: string
   heloName: string
   nexthop: NexthopRules
   fallbackRelays: readonly string[]
+  /** The same as written. */
+  fallbackRelayText: string
   /** The configured next-hop for all mail; a hard failure there is the configuration's fault. */
   relayhost: string
   /** Where mail goes that loops back to us; empty: back to its sender. */
@@ -47,14 +59,20 @@ export interface ClientOptions {
   dnsSupport: 'disabled' | 'enabled' | 'dnssec'
   usesDns: boolean
   usesNative: boolean
-  usesSearchList: boolean
+  /** smtp_dns_resolver_options; undefined: host names are complete. */
+  search: SearchRules | undefined
   families: readonly ('ipv4' | 'ipv6')[]
   ignoresMxErrors: boolean
   defersWithoutMxAddress: boolean
   usesCanonicalNames: boolean
+  /** enable_idna2003_compatibility */
+  hasTransitionalNames: boolean
+  srv: SrvOptions
   bindAddress: string
   bindAddress6: string
   enforcesBind: boolean
+  /** tcp_windowsize; 0 = the system's choice. */
+  windowBytes: number
 
   addressLimit: number
   sessionLimit: number
@@ -81,23 +99,22 @@ export interface ClientOptions {
   allowsUtf8: boolean
   hasHelpfulWarnings: boolean
   mime: MimeScannerOptions
-  tls: string
+  /** After so long in the queue mail goes in plaintext where TLS is optional and fails. */
+  plainRetryMs: number
   /** smtp_tls_note_starttls_offer */
   notesStartTls: boolean
-}
-
-function tlsLevel(config: MainConfig, name: Protocol): string {
-  const level = config.text(`${name}_tls_security_level`)
-  if (level !== '') return level
-  // obsolete parameters decide where the level does not
-  if (config.boolean(`${name}_enforce_tls`)) return 'encrypt'
-  return config.boolean(`${name}_use_tls`) ? 'may' : 'none'
 }
 
 function dnsSupport(config: MainConfig, name: Protocol): ClientOptions['dnsSupport'] {
   const level = config.keyword(`${name}_dns_support_level`)
   if (level !== '') return level
   return config.boolean('disable_dns_lookups') ? 'disabled' : 'enabled'
+}
+
+function searchRules(config: MainConfig, name: Protocol): SearchRules | undefined {
+  const words = config.flags(`${name}_dns_resolver_options`)
+  if (words.size === 0) return undefined
+  return { defaultNames: words.has('res_defnames'), searchList: words.has('res_dnsrch') }
 }
 
 /** @throws {ConfigError} a value that makes no sense */
@@ -113,7 +130,6 @@ export function readClientOptions(
   const protocols = config.flags('inet_protocols')
   const all = protocols.has('all')
   const hasPasswordMaps = config.text(`${name}_sasl_password_maps`) !== ''
-  const resolverOptions = config.flags(`${name}_dns_resolver_options`)
   const families: ClientOptions['families'] = [
     ...(all || protocols.has('ipv4') ? (['ipv4'] as const) : []),
     ...(all || protocols.has('ipv6') ? (['ipv6'] as const) : []),
@@ -128,6 +144,7 @@ export function readClientOptions(
       knownPorts: parseKnownPorts(config.text('known_tcp_ports').split(/,/)),
       allowsUtf8: config.boolean('smtputf8_enable'),
     },
+    fallbackRelayText: config.text(`${name}_fallback_relay`),
     fallbackRelays: config.list(`${name}_fallback_relay`),
     relayhost: config.text('relayhost'),
     bestMxTransport: isSmtp ? config.text('best_mx_transport') : '',
@@ -161,13 +178,20 @@ export function readClientOptions(
     dnsSupport: support,
     usesDns: support !== 'disabled' && hostLookup.has('dns'),
     usesNative: support === 'disabled' || hostLookup.has('native'),
-    usesSearchList: resolverOptions.size > 0,
+    search: searchRules(config, name),
     families,
     ignoresMxErrors: config.boolean('ignore_mx_lookup_error'),
     defersWithoutMxAddress: isSmtp && config.boolean('smtp_defer_if_no_mx_address_found'),
+    hasTransitionalNames: config.boolean('enable_idna2003_compatibility'),
+    srv: {
+      services: new Set(config.list('use_srv_lookup')),
+      ignoresErrors: config.boolean('ignore_srv_lookup_error'),
+      allowsFallback: config.boolean('allow_srv_lookup_fallback'),
+    },
     usesCanonicalNames: config.boolean(`${name}_cname_overrides_servername`),
     bindAddress: config.text(`${name}_bind_address`),
     bindAddress6: config.text(`${name}_bind_address6`),
+    windowBytes: config.integer('tcp_windowsize'),
     enforcesBind: config.boolean(`${name}_bind_address_enforce`),
 
     addressLimit,
@@ -202,7 +226,7 @@ export function readClientOptions(
       boundaryLimit: config.integer('mime_boundary_length_limit'),
       headerLimit: config.integer('header_size_limit'),
     },
-    tls: tlsLevel(config, name),
+    plainRetryMs: ms(config.seconds('minimal_backoff_time')),
     notesStartTls: config.boolean(`${name}_tls_note_starttls_offer`),
   }
 }

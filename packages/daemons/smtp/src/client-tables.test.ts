@@ -1,5 +1,7 @@
 import t from 'tap'
 import { MainConfig } from '@posthorn/config/main-config'
+import { createDeliveryContext } from '@posthorn/delivery/delivery-context'
+import { openedTables } from '@posthorn/tables/open-table'
 import { ScriptedPeer } from '@posthorn/testing/scripted-peer'
 import { openClientTables } from './client-tables.ts'
 import { TestWorld, type Outcome } from './test/test-world.ts'
@@ -39,23 +41,44 @@ t.test('a table that cannot be asked makes the mail wait', async (t) => {
   )
 })
 
-t.test('policies and passwords that we cannot use make the mail wait', async (t) => {
+t.test('a TLS policy table that cannot be asked makes the mail wait', async (t) => {
   const policy = await deliver(t, (port) => ({
     smtp_tls_policy_maps: `inline:{[127.0.0.1]:${port}=encrypt}`,
   }))
-  t.match(policy.log.at(-1), /dsn=4\.7\.5, status=deferred/)
+  t.match(policy.log.at(-1), /dsn=4\.7\.4, status=deferred \(TLS is required, but was not offered/)
   const broken = await deliver(t, () => ({ smtp_tls_policy_maps: 'fail:here' }))
-  t.match(broken.log.at(-1), /dsn=4\.3\.0, status=deferred \(Temporary lookup error\)/)
+  t.match(
+    broken.log.at(-1),
+    /relay=none, dsn=4\.7\.5, status=deferred \(client TLS configuration problem\)/,
+  )
+  const site = await deliver(t, () => ({ smtp_tls_per_site: 'fail:here' }))
+  t.match(site.log.at(-1), /relay=none, dsn=4\.3\.0, status=deferred \(Temporary lookup error\)/)
   const none = await deliver(t, (port) => ({
     smtp_tls_security_level: 'encrypt',
     smtp_tls_policy_maps: `inline:{[127.0.0.1]:${port}=none}`,
   }))
   t.match(none.log.at(-1), /status=sent/)
-  const password = await deliver(t, () => ({
-    smtp_sasl_auth_enable: 'yes',
-    smtp_sasl_password_maps: 'inline:{127.0.0.1=user:pass}',
-  }))
-  t.match(password.log.at(-1), /dsn=4\.7\.0, status=deferred \(SASL authentication is configured/)
+})
+
+t.test('a table that cannot follow its file is noticed, whatever parameter names it', (t) => {
+  const people = new URL('../../../lib/tables/src/fixtures/people-hash.db', import.meta.url)
+  const table = `hash:${people.pathname.replace(/\.db$/, '')}`
+  for (const name of [
+    'smtp_connection_cache_destinations',
+    'smtp_delivery_status_filter',
+    'fast_flush_domains',
+    'smtp_generic_maps',
+    'smtp_header_checks',
+    'smtp_dns_reply_filter',
+  ]) {
+    const config = MainConfig.of({ [name]: table, inet_interfaces: '127.0.0.1' })
+    const { outdated } = openClientTables(config, 'smtp')
+    createDeliveryContext(config, 'smtp_delivery_status_filter')
+    t.equal(outdated(), undefined, name)
+    for (const one of openedTables(config)) Object.assign(one, { isStale: true })
+    t.equal(outdated(), `table ${table} has changed -- restarting`, name)
+  }
+  t.end()
 })
 
 t.test('replies are filtered, destinations are cached', async (t) => {

@@ -9,15 +9,17 @@ import type { MainConfig } from '@posthorn/config/main-config'
 import type { LookupResult, LookupTable } from '@posthorn/tables/lookup-table'
 import { MapList } from '@posthorn/tables/map-list'
 import { StringList } from '@posthorn/tables/match-list'
-import { openTable } from '@posthorn/tables/open-table'
+import { openedTables, openTable } from '@posthorn/tables/open-table'
 import { TableUnavailableError } from '@posthorn/tables/table-error'
 import type { Protocol } from './client-options.ts'
+import { openDebugPeers } from './debug-peers.ts'
 import { DnsReplyFilter } from './dns-reply-filter.ts'
 import { GenericMaps } from './generic-maps.ts'
 import { openChecks } from './header-and-body-checks.ts'
 import { ownAddresses } from './start-client.ts'
 import { LocalDataError } from './session.ts'
 import type { ClientTables } from './smtp-client.ts'
+import type { TlsTables } from './tls-policies.ts'
 
 type Find = (key: string) => Promise<string | undefined>
 
@@ -52,6 +54,7 @@ function destinationTest(list: StringList): ClientTables['isCachedDestination'] 
 
 export interface OpenedTables {
   tables: ClientTables
+  tls: TlsTables
   /** Why the process should end: a table was replaced by one that it may not open. */
   outdated: () => string | undefined
 }
@@ -69,21 +72,19 @@ export function openClientTables(config: MainConfig, protocol: Protocol): Opened
   )
   const pixMaps = open(`${protocol}_pix_workaround_maps`)
   const policyMaps = open(`${protocol}_tls_policy_maps`)
-  const passwordMaps = open(`${protocol}_sasl_password_maps`)
+  const perSite = open(`${protocol}_tls_per_site`)
   const filterText = config.text(`${protocol}_reply_filter`)
   const filterTable = filterText === '' ? undefined : openTable(filterText, context)
   const destinations = `${protocol}_connection_cache_destinations` as const
-  const usesPasswords = config.boolean(`${protocol}_sasl_auth_enable`)
   const generic = GenericMaps.open(config, protocol, async () => ownAddresses(config))
   const checks = openChecks(config, protocol)
   const dnsFilter = DnsReplyFilter.open(config, protocol)
-  const lists = [keywordMaps, pixMaps, policyMaps, passwordMaps]
   return {
+    tls: { policyMaps, perSite },
     tables: {
+      isDebugPeer: openDebugPeers(config),
       findDiscardedKeywords: finder(keywordMaps),
       findPixWorkarounds: finder(pixMaps),
-      findTlsPolicy: finder(policyMaps),
-      findPassword: usesPasswords ? finder(passwordMaps) : undefined,
       generic,
       dnsFilter,
       checks: checks?.lookups,
@@ -93,8 +94,8 @@ export function openClientTables(config: MainConfig, protocol: Protocol): Opened
       ),
     },
     outdated: () => {
-      const opened = [...lists, generic, checks, dnsFilter].flatMap((list) => list?.tables ?? [])
-      const stale = [...opened, filterTable].find((table) => table?.isStale === true)
+      // of all parameters: those of the delivery context, and of lists that have tables in them, too
+      const stale = openedTables(config).find((table) => table.isStale === true)
       return stale === undefined ? undefined : `table ${stale.name} has changed -- restarting`
     },
   }

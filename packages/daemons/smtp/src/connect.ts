@@ -4,7 +4,8 @@
  * From smtp_bind_address where set, else from the only address that inet_interfaces allows, so that the world sees
  * the address that the administrator meant. Source: Postfix 3.7.
  */
-import { isIPv4, isIPv6 } from 'node:net'
+import { isIP } from 'node:net'
+import { ConfigError } from '@posthorn/config/config-error'
 import { log } from '@posthorn/log/log'
 import type { SocketAddress } from '@posthorn/native/socket'
 import { SystemError } from '@posthorn/native/system-error'
@@ -19,14 +20,20 @@ const MAX_PATH_OCTETS = 107
 export type Connection =
   { kind: 'connected'; stream: ByteStream } | { kind: 'failed'; failure: Failure }
 
-/** @throws {Error} the parameter is no address */
+/** @throws {ConfigError} the parameter is no address */
 function configuredBind(options: ClientOptions, forIpv6: boolean): string | undefined {
   const value = forIpv6 ? options.bindAddress6 : options.bindAddress
   if (value === '') return undefined
-  const address = value.replace(/^\[(?:ipv6:)?(.*)\]$/i, '$1')
-  if (forIpv6 ? isIPv6(address) : isIPv4(address)) return address
   const name = `${options.protocol}_bind_address${forIpv6 ? '6' : ''}`
-  throw new Error(`smtp_connect_addr: bad ${name} parameter: ${value}`)
+  const [, inner] = /^\[(.*)\]$/.exec(value) ?? []
+  if (value.startsWith('[') && inner === undefined) {
+    throw new ConfigError(`smtp_connect_addr: malformed ${name} parameter: ${value}`)
+  }
+  const address = inner ?? value
+  if (isIP(address) !== 0) return address
+  throw new ConfigError(
+    `smtp_connect_addr: bad ${name} parameter: ${address}: Name or service not known`,
+  )
 }
 
 function onlyInterface(interfaces: ReadonlySet<string>, forIpv6: boolean): string | undefined {
@@ -40,7 +47,11 @@ function socketAddress(address: string, port: number): SocketAddress {
   return { family: address.includes(':') ? 'inet6' : 'inet', address, port }
 }
 
-/** `interfaces`: inet_interfaces, as addresses. Failures are logged as they happen. */
+/**
+ * `interfaces`: inet_interfaces, as addresses. Failures are logged as they happen.
+ *
+ * @throws {ConfigError} smtp_bind_address is no address
+ */
 export async function connectHost(
   host: ServerHost,
   options: ClientOptions,
@@ -50,27 +61,46 @@ export async function connectHost(
   const configured = configuredBind(options, forIpv6)
   const bind = configured ?? onlyInterface(interfaces, forIpv6)
   const target = socketAddress(host.address, host.port)
-  const timeoutMs = options.timeouts.connectMs
+  const { connectMs: timeoutMs } = options.timeouts
+  const { windowBytes } = options
+  const isConfigured = configured !== undefined
   try {
     if (bind === undefined) {
-      return { kind: 'connected', stream: await connectStream(target, { timeoutMs }) }
+      return {
+        kind: 'connected',
+        stream: await connectStream(target, { timeoutMs, windowBytes }),
+      }
     }
     const from = socketAddress(bind, 0)
-    return { kind: 'connected', stream: await connectStream(target, { timeoutMs, bind: from }) }
+    if (from.family !== target.family) {
+      const reason = 'Address family not supported by protocol'
+      return await connectUnbound(host, options, { bind, reason, isConfigured })
+    }
+    const stream = await connectStream(target, { timeoutMs, windowBytes, bind: from })
+    return { kind: 'connected', stream }
   } catch (error) {
     if (error instanceof SystemError && error.syscall === 'bind' && bind !== undefined) {
-      log.warning(`smtp_connect_addr: bind ${bind}: ${error.reason}`)
-      if (options.enforcesBind && configured !== undefined) {
-        const failure = localFailure('4.4.0', 'server configuration error')
-        log.info(failure.reason)
-        return { kind: 'failed', failure }
-      }
-      return connectHost(host, { ...options, bindAddress: '', bindAddress6: '' }, new Set())
+      return connectUnbound(host, options, { bind, reason: error.reason, isConfigured })
     }
     const failure = connectFailure(host, error)
     log.info(failure.reason)
     return { kind: 'failed', failure }
   }
+}
+
+/** From any address, where smtp_bind_address_enforce allows it. */
+async function connectUnbound(
+  host: ServerHost,
+  options: ClientOptions,
+  trouble: { bind: string; reason: string; isConfigured: boolean },
+): Promise<Connection> {
+  log.warning(`smtp_connect_addr: bind ${trouble.bind}: ${trouble.reason}`)
+  if (options.enforcesBind && trouble.isConfigured) {
+    const failure = localFailure('4.4.0', 'server configuration error')
+    log.info(failure.reason)
+    return { kind: 'failed', failure }
+  }
+  return connectHost(host, { ...options, bindAddress: '', bindAddress6: '' }, new Set())
 }
 
 /** LMTP over a Unix socket. */

@@ -2,6 +2,7 @@ import t from 'tap'
 import { FakeDns, type FakeName } from '@posthorn/testing/fake-dns'
 import { freePort } from '@posthorn/testing/free-port'
 import { ScriptedPeer, type PeerOptions } from '@posthorn/testing/scripted-peer'
+import { DELIVERY_FLAGS } from '@posthorn/wire/delivery-request'
 import { TestWorld } from './test/test-world.ts'
 
 interface Test {
@@ -149,15 +150,24 @@ t.test('mail that loops is returned', async (t) => {
   )
 })
 
-t.test('a destination that must have TLS waits', async (t) => {
+t.test('a destination that must have TLS gets no mail in plaintext', async (t) => {
   const { port, zone, peers } = await servers(t, {})
   const client = await world(t, zone, { smtp_tls_security_level: 'encrypt' })
   const { log } = await client.deliver({ nexthop: `a.test:${port}` })
   t.match(
     log[0],
-    /dsn=4\.7\.5, status=deferred \(TLS is required, but our TLS engine is unavailable\)/,
+    /dsn=4\.7\.4, status=deferred \(TLS is required, but was not offered by host mx1\.test\[127\.0\.0\.1\]\)/,
   )
-  t.equal(peers[0]?.sessions.length, 0)
+  t.equal(peers[0]?.messages.length, 0)
+})
+
+t.test('a probe that finds a server unusable says nothing about the destination', async (t) => {
+  const { port, zone } = await servers(t, { replies: { EHLO: '421 busy', HELO: '421 busy' } })
+  const client = await world(t, zone)
+  const nexthop = `a.test:${port}`
+  t.ok((await client.deliver({ nexthop })).hopStatus)
+  const request = { flags: DELIVERY_FLAGS.success | DELIVERY_FLAGS.mtaVerify }
+  t.equal((await client.deliver({ nexthop, request })).hopStatus, undefined)
 })
 
 t.test('a bad next-hop is an error of the configuration', async (t) => {

@@ -11,23 +11,41 @@
  */
 import { log } from '@posthorn/log/log'
 import { DELIVERY_FLAGS } from '@posthorn/wire/delivery-request'
+import { TLS_LEVELS } from '@posthorn/wire/tlsproxy-protocol'
 import { orderAddresses } from './address-order.ts'
 import { connectHost, connectPath, type Connection } from './connect.ts'
 import type { Delivery } from './delivery.ts'
-import { isHard, localFailure, type Failure } from './failure.ts'
+import { isHard, localFailure } from './failure.ts'
 import { FEATURES } from './features.ts'
+import { findServers } from './find-servers.ts'
 import { Greeting } from './greeting.ts'
-import { removeLoops } from './loop-detection.ts'
 import { listNexthops, NexthopError, parseNexthop, type Nexthop } from './nexthop.ts'
 import type { ServerHost } from './server-host.ts'
-import { Session, type SessionStart } from './session.ts'
-import { findUnsupported, tlsLevelNumber } from './security-policy.ts'
+import { LocalDataError, Session, type SessionStart } from './session.ts'
 import { quit, sessionRules } from './session-end.ts'
 import type { SmtpClient } from './smtp-client.ts'
+import { TlsPolicies } from './tls-policies.ts'
+import { NO_TLS, type TlsPolicy, type TlsTarget } from './tls-policy.ts'
 import { StaleSessionError, Transaction } from './transaction.ts'
 
-const SMTP_PORT = 25
 const SMTPS_PORT = 465
+
+/** To one server of a next-hop. */
+interface Way {
+  nexthop: Nexthop
+  host: ServerHost
+  policy: TlsPolicy
+}
+
+/** A new connection, and what it is for. */
+interface Arrival {
+  connection: Connection
+  target: TlsTarget
+  policy: TlsPolicy
+  features: number
+  startedMs: number
+  isFinalSession: boolean
+}
 
 export class ConnectionLoop {
   readonly #client: SmtpClient
@@ -37,10 +55,13 @@ export class ConnectionLoop {
   #mayLoad = false
   #mayStore = false
   readonly #usedAddresses = new Set<string>()
+  /** Absent: no destination can have TLS. */
+  readonly #policies: TlsPolicies | undefined
 
   constructor(client: SmtpClient, delivery: Delivery) {
     this.#client = client
     this.#delivery = delivery
+    this.#policies = client.tls && new TlsPolicies(client.tls, client)
   }
 
   /** @throws {NexthopError} the destination is no destination */
@@ -50,8 +71,8 @@ export class ConnectionLoop {
     const { options } = this.#client
     if (options.protocol === 'lmtp' && nexthop.startsWith('unix:')) {
       if (options.fallbackRelays.length > 0) {
-        const value = options.fallbackRelays.join(' ')
-        log.warning(`ignoring "lmtp_fallback_relay = ${value}" setting for non-TCP connections`)
+        const setting = `lmtp_fallback_relay = ${options.fallbackRelayText}`
+        log.warning(`ignoring "${setting}" setting for non-TCP connections`)
       }
       await this.#runPath(nexthop.slice('unix:'.length))
       await this.#failRest(nexthop, false)
@@ -77,51 +98,27 @@ export class ConnectionLoop {
 
   /** True: no other next-hop may be tried. */
   async #runElement(element: string, isFirst: boolean, isLast: boolean): Promise<boolean> {
-    const { options, tables } = this.#client
+    const { options, tls } = this.#client
     const nexthop = parseNexthop(element, options.nexthop)
-    if (nexthop.port === SMTPS_PORT) {
+    if (nexthop.port === SMTPS_PORT && tls?.options.usesWrapper !== true) {
       log.info(
         'SMTPS wrappermode (TCP port 465) requires setting "smtp_tls_wrappermode = yes", ' +
           'and "smtp_tls_security_level = encrypt" (or stronger)',
       )
     }
-    const unsupported = await findUnsupported(options, tables, nexthop)
-    if (unsupported !== undefined) {
-      this.#delivery.lastFailure = unsupported
-      return false
-    }
-    const { hosts, isFinal, failure } = await this.#findServers(nexthop)
+    const { hosts, isFinal, failure, order, hasOnePort } = await findServers(this.#client, nexthop)
     if (failure !== undefined) this.#delivery.lastFailure = failure
     const [best] = hosts
     if (best === undefined) return isFinal
     if (isFirst) {
       await this.#setCachePolicy(nexthop.host)
-      if (this.#mayLoad || this.#mayStore) this.#requestNexthop = element
+      // by destination the cache knows no ports, and those of SRV records differ
+      if (hasOnePort && (this.#mayLoad || this.#mayStore)) this.#requestNexthop = element
     }
-    const ordered = orderAddresses(hosts, options.order)
+    const ordered = orderAddresses(hosts, order)
     await this.#runHosts(nexthop, ordered, best.preference, isFinal || isLast)
     this.#requestNexthop = ''
     return isFinal
-  }
-
-  async #findServers(
-    nexthop: Nexthop,
-  ): Promise<{ hosts: readonly ServerHost[]; isFinal: boolean; failure?: Failure }> {
-    const { options, lookup, own } = this.#client
-    if (options.families.length === 0) {
-      const failure = localFailure('4.4.4', 'all network protocols are disabled')
-      return { hosts: [], isFinal: false, failure }
-    }
-    const usesMx =
-      options.protocol === 'smtp' && options.dnsSupport !== 'disabled' && !nexthop.isBracketed
-    const found = usesMx
-      ? await lookup.findServers(nexthop.host, nexthop.port)
-      : await lookup.findHost(nexthop.host, nexthop.port)
-    if (found.kind === 'failed') return { hosts: [], isFinal: false, failure: found.failure }
-    if (options.protocol === 'lmtp' || nexthop.port !== SMTP_PORT) {
-      return { hosts: found.hosts, isFinal: false }
-    }
-    return removeLoops(found, nexthop.host, own.all)
   }
 
   /** Once for each request. */
@@ -158,14 +155,18 @@ export class ConnectionLoop {
       const isLastAddress = at === hosts.length - 1 || addressCount === addressLimit
       const isLastSession = isLastAddress || sessionCount + 1 === sessionLimit
       const isBest = host.preference === bestPreference
+      const way =
+        this.#policies === undefined
+          ? { nexthop, host, policy: NO_TLS }
+          : await this.#findWay(nexthop, host, this.#policies)
       let isUsed = false
-      if (this.#mayLoad && !isBest) {
+      if (way !== undefined && this.#mayLoad && !isBest) {
         this.#delivery.isFinalServer = isFinalElement && isLastSession
-        isUsed = await this.#useEndpoint(nexthop, host)
+        isUsed = await this.#useEndpoint(way)
       }
-      if (!isUsed) {
+      if (way !== undefined && !isUsed) {
         this.#delivery.isFinalServer = isFinalElement && isLastAddress
-        isUsed = await this.#useNew(nexthop, host, isBest, isFinalElement && isLastSession)
+        isUsed = await this.#useNew(way, isBest, isFinalElement && isLastSession)
       }
       if (isUsed) sessionCount += 1
       if (isLastAddress || (sessionLimit > 0 && sessionCount >= sessionLimit)) return
@@ -198,24 +199,40 @@ export class ConnectionLoop {
     for (const host of [...hosts]) {
       if (!this.#hasRecipients || isEnough(count)) break
       if (host.preference !== bestPreference) continue
+      const way =
+        this.#policies === undefined
+          ? { nexthop, host, policy: NO_TLS }
+          : await this.#findWay(nexthop, host, this.#policies, ' error')
       this.#delivery.isFinalServer = isFinalElement && host === hosts.at(-1)
-      if (!(await this.#useEndpoint(nexthop, host))) continue
+      if (way === undefined || !(await this.#useEndpoint(way))) continue
       hosts = hosts.filter((one) => one !== host)
       count += 1
     }
     return { hosts: isEnough(count) ? [] : hosts, count }
   }
 
+  /** With the TLS policy for this server; undefined: there is none, and no mail to this server now. */
+  async #findWay(
+    nexthop: Nexthop,
+    host: ServerHost,
+    policies: TlsPolicies,
+    error = '',
+  ): Promise<Way | undefined> {
+    const { element, host: domain } = nexthop
+    const policy = await policies.findFor(this.#delivery, { element, domain, host }, error)
+    return policy === undefined ? undefined : { nexthop, host, policy }
+  }
+
   /** A cached connection to this address; false: there is none. */
-  async #useEndpoint(nexthop: Nexthop, host: ServerHost): Promise<boolean> {
-    const { cache, options } = this.#client
+  async #useEndpoint({ nexthop, host, policy }: Way): Promise<boolean> {
+    const { cache } = this.#client
     const { sender } = this.#delivery.job.request
     const endpoint = {
       nexthop: nexthop.element,
       hostName: host.name,
       address: host.address,
       port: host.port,
-      tlsLevel: tlsLevelNumber(options),
+      tlsLevel: policy.level,
     }
     for (;;) {
       const start = await cache.findEndpoint(sender, endpoint)
@@ -225,54 +242,79 @@ export class ConnectionLoop {
   }
 
   /** False: there was no session; the handshake failed, or there was no connection. */
-  async #useNew(
-    nexthop: Nexthop,
-    host: ServerHost,
-    isBest: boolean,
-    isFinalSession: boolean,
-  ): Promise<boolean> {
+  async #useNew(way: Way, isBest: boolean, isFinalSession: boolean): Promise<boolean> {
+    const { options, own } = this.#client
+    const { host, nexthop, policy } = way
     const startedMs = Date.now()
-    const connection = await connectHost(host, this.#client.options, this.#client.own.interfaces)
+    const connection = await connectHost(host, options, own.interfaces)
     const features = isBest ? FEATURES.bestMx : 0
-    return this.#greet(connection, host, nexthop.element, features, startedMs, isFinalSession)
+    const target = { element: nexthop.element, domain: nexthop.host, host }
+    const first = { connection, target, policy, features, startedMs, isFinalSession }
+    const outcome = await this.#greet(first)
+    if (outcome !== 'plainNext') return outcome === 'used'
+    const again = await connectHost(host, options, own.interfaces)
+    const second = { ...first, connection: again, policy: NO_TLS, startedMs: Date.now() }
+    return (await this.#greet(second)) === 'used'
   }
 
-  async #greet(
-    connection: Connection,
-    host: ServerHost,
-    nexthop: string,
-    features: number,
-    startedMs: number,
-    isFinalSession: boolean,
-  ): Promise<boolean> {
+  async #greet(arrival: Arrival): Promise<'used' | 'unused' | 'plainNext'> {
+    const { connection, target, policy, features, startedMs, isFinalSession } = arrival
     if (connection.kind === 'failed') {
       this.#delivery.lastFailure = connection.failure
-      return false
+      return 'unused'
     }
-    const { options, tables } = this.#client
+    const client = this.#client
+    const { options } = client
     const session = this.#createSession({
       stream: connection.stream,
-      host,
-      nexthop,
+      host: target.host,
+      nexthop: target.element,
       origin: 'new',
       features,
-      tlsLevel: tlsLevelNumber(options),
+      tlsLevel: policy.level,
       fate: this.#mayStore ? 'cacheable' : 'spent',
       reuseUntilMs: startedMs + options.reuseTimeLimitSeconds * 1000,
       reuseCount: 0,
     })
-    const isReady = await new Greeting(this.#delivery, session, options, tables).run()
+    if (this.#client.tables.isDebugPeer !== undefined) await this.#watch(session)
+    const tls = policy === NO_TLS ? undefined : client.tls
+    const secure = tls && { client: tls, policy, target, options }
+    if (tls !== undefined) session.allowsPlainRetry = await this.#allowsPlainRetry(session)
+    const isReady = await new Greeting(this.#delivery, session, client, secure).run()
     if (isReady) {
       this.#delivery.isFinalServer = isFinalSession
-      await new Transaction(this.#delivery, session, this.#client).run()
+      await new Transaction(this.#delivery, session, client).run()
     } else await quit(session, options)
+    const { isPlainNext } = session
     await this.#end(session)
-    return isReady
+    if (isPlainNext && this.#hasRecipients) return 'plainNext'
+    return isReady ? 'used' : 'unused'
+  }
+
+  /**
+   * A first attempt never falls back to plaintext, so that nobody gets mail in the clear by breaking one handshake; nor
+   * does mail that goes with a password. Source: Postfix 3.7 postconf(5) smtp_tls_policy_maps.
+   */
+  async #allowsPlainRetry(session: Session): Promise<boolean> {
+    const { job } = this.#delivery
+    const { options, sasl } = this.#client
+    const { arrivalMs, activeMs } = job.request.stats
+    if (session.tlsLevel !== TLS_LEVELS.may) return false
+    if (!job.isProbe && activeMs - arrivalMs < options.plainRetryMs) return false
+    if (sasl === undefined) return true
+    try {
+      const { sender } = job.request
+      return (await sasl.findCredentials(session, sender, session.nexthop)) === undefined
+    } catch (error) {
+      if (error instanceof LocalDataError) return false
+      throw error
+    }
   }
 
   /** False: the connection was dead, and nothing has happened. */
   async #useCached(start: SessionStart): Promise<boolean> {
     const session = this.#createSession(start)
+    if (this.#client.tables.isDebugPeer !== undefined) await this.#watch(session)
     try {
       await new Transaction(this.#delivery, session, this.#client).run()
     } catch (error) {
@@ -294,6 +336,12 @@ export class ConnectionLoop {
     const session = new Session(start, rules)
     this.#delivery.session = session
     return session
+  }
+
+  /** Is what is said to be logged? */
+  async #watch(session: Session): Promise<void> {
+    const { isDebugPeer } = this.#client.tables
+    session.isDebugged = (await isDebugPeer?.(session.nexthop, session.host)) === true
   }
 
   /** Kept or closed. QUIT was part of the dialogue, unless the time for other deliveries ran out since. */
@@ -326,9 +374,16 @@ export class ConnectionLoop {
       if (start === undefined) break
       if (await this.#useCached(start)) return
     }
+    const target = { element: path, domain: options.myHostname, host }
+    const policy =
+      this.#policies === undefined
+        ? NO_TLS
+        : await this.#policies.findForPath(this.#delivery, target)
+    if (policy === undefined) return
     const startedMs = Date.now()
     const connection = await connectPath(host, options)
-    await this.#greet(connection, host, path, FEATURES.bestMx, startedMs, true)
+    const features = FEATURES.bestMx
+    await this.#greet({ connection, target, policy, features, startedMs, isFinalSession: true })
   }
 
   /** All hosts were tried. */

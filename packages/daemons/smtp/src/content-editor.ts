@@ -27,7 +27,12 @@ export interface Edits {
   readonly mime: MimeScannerOptions
 }
 
-/** @throws {LocalDataError} a table cannot be asked */
+/** What is to be made 7-bit cannot be found (mime_nesting_limit). */
+export class MimeNestingError extends Error {
+  readonly code = 'POSTHORN_MIME_NESTING'
+}
+
+/** @throws {LocalDataError | MimeNestingError} a table cannot be asked; parts within parts within parts */
 export async function* editContent(
   chunks: AsyncIterable<string>,
   edits: Edits,
@@ -103,8 +108,15 @@ class ContentEditor {
 
   #converted(lines: readonly string[]): readonly string[] {
     const downgrade = this.#downgrade
-    return downgrade === undefined ? lines : lines.flatMap((line) => downgrade.line(line))
+    if (downgrade === undefined) return lines
+    const converted = lines.flatMap((line) => downgrade.line(line))
+    if (downgrade.isTooDeep) throw tooDeep()
+    return converted
   }
+}
+
+function tooDeep(): MimeNestingError {
+  return new MimeNestingError('Cannot edit message: its parts are nested too deeply')
 }
 
 function hasAddresses(header: string): boolean {

@@ -85,6 +85,20 @@ t.test(
   },
 )
 
+t.test('parts within parts beyond mime_nesting_limit cannot be made 7-bit', async (t) => {
+  const nested = Array.from({ length: 4 }, (_, level) => [
+    `Content-Type: multipart/mixed; boundary=b${level}`,
+    '',
+    `--b${level}`,
+  ]).flat()
+  const settings = { mime_nesting_limit: '1', smtp_header_checks: 'regexp:{{/^X-/ IGNORE}}' }
+  const asItIs = await deliver(t, settings, { lines: nested })
+  t.match(asItIs.log.at(-1), /status=sent/)
+  const converted = await deliver(t, settings, { lines: nested, request: { encoding: '8bit' } })
+  t.match(converted.log.at(-1), /dsn=5\.6\.0, status=bounced \(MIME nesting exceeds safety limit\)/)
+  t.equal(converted.peer.messages.length, 0)
+})
+
 t.test('GenericMaps: a table that fails makes the mail wait before anything is said', async (t) => {
   const { peer, log } = await deliver(t, { smtp_generic_maps: 'fail:broken' }, { lines })
   t.match(log, [

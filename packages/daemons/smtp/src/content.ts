@@ -8,6 +8,7 @@
 import { quoteAddress } from '@posthorn/address/quote-address'
 import type { DeliveryJob } from '@posthorn/delivery/delivery-job'
 import type { Recipient } from '@posthorn/wire/delivery-request'
+import { ContentDeadline } from './content-deadline.ts'
 import { editContent, type Edits } from './content-editor.ts'
 import { ContentEncoder } from './content-encoder.ts'
 import type { Session } from './session.ts'
@@ -31,11 +32,13 @@ export interface ContentRules {
   headers: HeaderFlags
   /** For each write. */
   timeoutMs: number
-  /** Octets per second that the server must take at least; 0 = no such rule. */
+  /** Octets per second that the server must take at least, where each request has a deadline. */
   minDataRate: number
 }
 
 const UNWRITTEN_LIMIT_OCTETS = 64 * 1024
+/** Of content with a deadline. */
+const TIMED_STEP_OCTETS = 4096
 
 /** `recipients`: one, when headers about the recipient are wanted. */
 async function extraHeaders(
@@ -57,6 +60,29 @@ async function extraHeaders(
     headers += `Delivered-To: ${quoteAddress(await map(recipient.recipient))}\r\n`
   }
   return headers
+}
+
+/** Each step earns time for the next one. */
+async function writeInSteps(
+  octets: string,
+  session: Session,
+  deadline: ContentDeadline,
+): Promise<void> {
+  const { stream } = session
+  for (let at = 0; at < octets.length; at += TIMED_STEP_OCTETS) {
+    stream.write(octets.slice(at, at + TIMED_STEP_OCTETS))
+    const { unwritten } = stream
+    if (unwritten < TIMED_STEP_OCTETS) continue
+    const startMs = Date.now()
+    stream.deadlineMs = startMs + deadline.leftMs
+    await flush(session)
+    deadline.wrote(unwritten, session.lastIoMs - startMs)
+  }
+}
+
+async function flush(session: Session): Promise<void> {
+  await session.stream.flush()
+  session.lastIoMs = Date.now()
 }
 
 /**
@@ -81,13 +107,15 @@ export async function sendContent(
       (await edits?.generic?.map(address)) ?? address
     stream.write(encoder.push(await extraHeaders(job, recipients, headers, map)))
   }
+  const { timeoutMs, minDataRate } = rules
+  const deadline = stream.deadlineMs > 0 ? new ContentDeadline(timeoutMs, minDataRate) : undefined
   for await (const chunk of rules.edits === undefined ? text : editContent(text, rules.edits)) {
     const octets = encoder.push(chunk)
-    if (stream.deadlineMs > 0 && rules.minDataRate > 0) {
-      stream.deadlineMs += (octets.length / rules.minDataRate) * 1000
+    if (deadline !== undefined) await writeInSteps(octets, session, deadline)
+    else {
+      stream.write(octets)
+      if (stream.unwritten >= UNWRITTEN_LIMIT_OCTETS) await flush(session)
     }
-    stream.write(octets)
-    if (stream.unwritten >= UNWRITTEN_LIMIT_OCTETS) await stream.flush()
   }
   stream.write(encoder.finish())
   return encoder.didBreak

@@ -93,9 +93,17 @@ export class Delivery {
 
   /** What is wrong is the server, or the way to it. */
   async failSite(failure: Failure): Promise<void> {
+    if (this.session?.tlsContext !== undefined && this.session.isBroken) this.planPlain()
     const deferredAny = await this.#failUnmarked(failure)
     if (deferredAny && !this.hasCompletedSession) this.hopStatus ??= toDsnFields(failure, '')
     if (this.session !== undefined) this.session.fate = 'throttled'
+  }
+
+  /** TLS was no good: the same server may be tried without, where policy allows it and somebody has no fate yet. */
+  planPlain(): void {
+    const { session } = this
+    if (session?.allowsPlainRetry !== true || this.unmarked().length === 0) return
+    session.isPlainNext = true
   }
 
   /** The recipients that are left are another agent's business: what it cannot do stays for later. */
@@ -120,10 +128,11 @@ export class Delivery {
   }
 
   #canTryNext(failure: Failure): boolean {
-    return !this.isFinalServer && (!isHard(failure) || this.job.isSoftBounce)
+    const hasNext = !this.isFinalServer || this.session?.isPlainNext === true
+    return hasNext && (!isHard(failure) || this.job.isSoftBounce)
   }
 
-  /** Was anybody really deferred? */
+  /** Was anybody really deferred? A probe is not: it has been answered. */
   async #failUnmarked(failure: Failure): Promise<boolean> {
     this.lastFailure = failure
     const unmarked = this.unmarked()
@@ -136,7 +145,8 @@ export class Delivery {
     this.job.times.connectedMs ??= now
     this.job.times.deliveredMs = now
     for (const recipient of unmarked) await this.#drop(recipient, failure)
-    return unmarked.length > 0 && (!isHard(failure) || this.job.isSoftBounce)
+    if (unmarked.length === 0 || this.job.isProbe) return false
+    return !isHard(failure) || this.job.isSoftBounce
   }
 
   async #drop(recipient: Recipient, failure: Failure): Promise<void> {

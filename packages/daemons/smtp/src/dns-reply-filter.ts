@@ -12,7 +12,7 @@ import type { LookupTable } from '@posthorn/tables/lookup-table'
 import { MapList } from '@posthorn/tables/map-list'
 import type { Protocol } from './client-options.ts'
 
-export type FilteredType = 'MX' | 'A' | 'AAAA'
+export type FilteredType = 'MX' | 'A' | 'AAAA' | 'SRV' | 'TLSA'
 
 export class DnsReplyFilter {
   readonly #maps: MapList
@@ -69,6 +69,13 @@ function failure(
 }
 
 function describe(type: FilteredType, record: DnsRecord<FilteredType>): string {
-  const value = 'host' in record ? `${record.preference} ${record.host}.` : record.address
-  return `${record.name}. ${record.ttlSeconds} IN ${type} ${value}`
+  return `${record.name}. ${record.ttlSeconds} IN ${type} ${describeData(record)}`
+}
+
+function describeData(record: DnsRecord<FilteredType>): string {
+  if ('address' in record) return record.address
+  if ('preference' in record) return `${record.preference} ${record.host}.`
+  if ('host' in record) return `${record.priority} ${record.weight} ${record.port} ${record.host}.`
+  const { usage, selector, matchingType, certificate } = record
+  return `${usage} ${selector} ${matchingType} ${certificate.toString('hex')}`
 }

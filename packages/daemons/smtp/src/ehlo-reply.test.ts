@@ -17,11 +17,13 @@ t.test('parseEhloReply() reads keywords in any case', (t) => {
       FEATURES.xforwardSource |
       FEATURES.dsn,
     sizeLimit: 1000,
+    authWords: ['PLAIN'],
   })
   t.same(parseEhloReply('250-mx\n250-SIZE many\n250 PIPELINING', new Set(['PIPELINING'])), {
     serverName: 'mx',
     features: FEATURES.size,
     sizeLimit: 0,
+    authWords: [],
     badSize: 'many',
   })
   t.end()

@@ -14,6 +14,8 @@ export interface EhloReply {
   features: number
   /** 0: no limit, or none told. */
   sizeLimit: number
+  /** SASL mechanisms, as offered. */
+  authWords: readonly string[]
   /** The words after SIZE, when they are no number. */
   badSize?: string
 }
@@ -40,7 +42,8 @@ const XFORWARD_WORDS: ReadonlyMap<string, number> = new Map([
 
 /** `discarded`: keywords in upper case that are treated as not offered. */
 export function parseEhloReply(text: string, discarded: ReadonlySet<string>): EhloReply {
-  const reply: EhloReply = { serverName: '', features: 0, sizeLimit: 0 }
+  const authWords: string[] = []
+  const reply: EhloReply = { serverName: '', features: 0, sizeLimit: 0, authWords }
   const lines = text.split('\n')
   for (const [at, line] of lines.entries()) {
     const words = line.slice('250-'.length).split(/[ \t=]+/)
@@ -56,6 +59,7 @@ export function parseEhloReply(text: string, discarded: ReadonlySet<string>): Eh
       if (/^\d+$/.test(argument)) reply.sizeLimit = Number(argument)
       else reply.badSize = argument
     }
+    if (keyword === 'AUTH') authWords.push(...words.slice(1).filter((word) => word !== ''))
     if (keyword === 'XFORWARD') {
       for (const word of words.slice(1)) {
         reply.features |= XFORWARD_WORDS.get(word.toUpperCase()) ?? 0

@@ -41,6 +41,28 @@ t.test('LMTP: LHLO, and a reply for each recipient after the content', async (t)
   t.same(done, ['a@a.test', 'b@a.test'])
 })
 
+t.test(
+  'LMTP: replies that come in the middle of the content, one for each recipient',
+  async (t) => {
+    // more than the kernel takes, so that the end of the connection is noticed while it is sent
+    const lines = ['', ...Array.from({ length: 120_000 }, () => 'x'.repeat(70))]
+    const mail = { lines, recipients: ['a@a.test', 'b@a.test'] }
+    const options = { protocol: 'lmtp' } as const
+    const said = async (text: string): Promise<string[]> => {
+      const DATA = { text: `354 go\r\n${text}`, reset: true }
+      return (await dialogue(t, { isLmtp: true, replies: { DATA } }, mail, {}, options)).log
+    }
+    t.match(await said('550 5.7.1 no\r\n250 2.0.0 yes'), [
+      /to=<a@a\.test>, .*dsn=5\.7\.1, status=bounced/,
+      /to=<b@a\.test>, .*dsn=2\.0\.0, status=sent \(250 2\.0\.0 yes\)/,
+    ])
+    t.match(await said('550 5.7.1 no'), [
+      /to=<a@a\.test>, .*dsn=5\.7\.1, status=bounced/,
+      /to=<b@a\.test>, .*dsn=4\.4\.2, status=deferred \(lost connection .* sending message body\)/,
+    ])
+  },
+)
+
 t.test('LMTP over a Unix socket', async (t) => {
   const options = { protocol: 'lmtp' } as const
   const { log } = await dialogue(t, { isLmtp: true, path: 'lmtp.sock' }, {}, {}, options)

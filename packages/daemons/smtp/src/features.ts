@@ -24,8 +24,12 @@ export const FEATURES = {
   pixNoEsmtp: 65536,
   pixDelayDot: 131072,
   xforwardPort: 262144,
+  /** Under TLS the server spoke before it was spoken to. */
+  earlyTlsReply: 524288,
   xforwardIdent: 1048576,
   smtpUtf8: 2097152,
+  /** TLS is spoken by tlsproxy(8). */
+  tlsproxy: 4194304,
 } as const
 
 /** Saved with a destination. */

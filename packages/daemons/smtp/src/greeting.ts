@@ -1,10 +1,13 @@
 /**
- * greeting - the beginning of a new session: greeting, EHLO or HELO or LHLO
+ * greeting - the beginning of a new session: greeting, EHLO or HELO or LHLO, TLS, AUTH
  *
- * Sources: RFC 5321 3.1, 3.2, 4.1.4; RFC 2033 4.1; Postfix 3.7.
+ *     [TLS]  greeting  EHLO  [STARTTLS  TLS  EHLO]  [AUTH]     the first with smtp_tls_wrappermode
+ *
+ * Sources: RFC 5321 3.1, 3.2, 4.1.4; RFC 2033 4.1; RFC 3207; Postfix 3.7.
  */
 import { log } from '@posthorn/log/log'
 import { SMTPUTF8_FLAGS } from '@posthorn/wire/attr-groups'
+import type { Authenticator } from './authenticate.ts'
 import type { ClientOptions } from './client-options.ts'
 import type { Delivery } from './delivery.ts'
 import { parseDiscardedKeywords, parseEhloReply } from './ehlo-reply.ts'
@@ -12,6 +15,9 @@ import { isSuspect, localFailure, serverFailure } from './failure.ts'
 import { FEATURES } from './features.ts'
 import type { Reply } from './reply-parser.ts'
 import { LocalDataError, type Session } from './session.ts'
+import type { SmtpClient } from './smtp-client.ts'
+import type { SessionTls } from './start-tls.ts'
+import { TlsGreeting } from './tls-greeting.ts'
 
 /** Lookups by server address; undefined: the table does not know it, or there is none. */
 export interface ServerTables {
@@ -29,27 +35,67 @@ export class Greeting {
   readonly #session: Session
   readonly #options: ClientOptions
   readonly #tables: ServerTables
+  readonly #sasl: Authenticator | undefined
+  readonly #tls: TlsGreeting | undefined
+  /** Before the dialogue has taught us anything. */
+  readonly #firstFeatures: number
 
+  /** `tls`: absent where policy wants plaintext. */
   constructor(
     delivery: Delivery,
     session: Session,
-    options: ClientOptions,
-    tables: ServerTables = {},
+    client: Pick<SmtpClient, 'options' | 'tables' | 'sasl'>,
+    tls?: SessionTls,
   ) {
     this.#delivery = delivery
     this.#session = session
-    this.#options = options
-    this.#tables = tables
+    this.#options = client.options
+    this.#tables = client.tables
+    this.#sasl = client.sasl
+    this.#tls = tls && new TlsGreeting(delivery, session, tls)
+    this.#firstFeatures = session.features
   }
 
   /** True: the server is ready for mail. False: it is not, and that has been reported. */
   async run(): Promise<boolean> {
     try {
-      return (await this.#readGreeting()) && (await this.#sayHello()) && (await this.#canUtf8())
+      if (this.#tls?.isFirst === true && !(await this.#tls.wrap())) return false
+      return (
+        (await this.#readGreeting()) &&
+        (await this.#sayHello()) &&
+        (this.#tls === undefined || (await this.#secure(this.#tls))) &&
+        (this.#sasl === undefined || (await this.#authenticate(this.#sasl))) &&
+        (await this.#canUtf8())
+      )
     } catch (error) {
       await this.#delivery.failSite(this.#session.failureOf(error))
       return false
     }
+  }
+
+  /** STARTTLS, as far as policy and server want it; then the server says anew what it can do. */
+  async #secure(tls: TlsGreeting): Promise<boolean> {
+    const session = this.#session
+    if (session.tlsContext === undefined) {
+      const outcome = await tls.negotiate()
+      if (outcome !== 'secured') return outcome === 'plain'
+      // RFC 3207 4.2: nothing that was said in plaintext counts
+      const kept = session.features & FEATURES.tlsproxy
+      session.features = this.#firstFeatures | FEATURES.esmtp | kept
+      session.sizeLimit = 0
+      session.authWords = []
+      if (!(await this.#sayHello())) return false
+    }
+    return tls.isQuiet()
+  }
+
+  async #authenticate(sasl: Authenticator): Promise<boolean> {
+    const session = this.#session
+    if (!session.has(FEATURES.auth)) return true
+    const failure = await sasl.authenticate(session, this.#delivery, session.nexthop)
+    if (failure === undefined) return true
+    await this.#delivery.failSite(failure)
+    return false
   }
 
   async #readGreeting(): Promise<boolean> {
@@ -147,6 +193,9 @@ export class Greeting {
     const ehlo = parseEhloReply(reply.text, keywords)
     session.features |= ehlo.features
     session.sizeLimit = ehlo.sizeLimit
+    session.authWords = ehlo.authWords
+    // who does not authenticate has no use for the offer, nor have those who get the connection next
+    if (this.#sasl === undefined) session.features &= ~FEATURES.auth
     if (ehlo.badSize !== undefined) {
       log.warning(`bad EHLO SIZE limit "${ehlo.badSize}" from ${session.endpointText}`)
     }
@@ -154,7 +203,12 @@ export class Greeting {
       log.info(`host ${session.hostText} offers SMTPUTF8 support, but not 8BITMIME`)
       session.features |= FEATURES.eightBitMime
     }
-    if (session.has(FEATURES.startTls) && this.#options.notesStartTls) {
+    if (session.tlsContext !== undefined) session.features &= ~FEATURES.startTls
+    else if (
+      this.#tls === undefined &&
+      this.#options.notesStartTls &&
+      session.has(FEATURES.startTls)
+    ) {
       log.info(`Host offered STARTTLS: [${session.host.name}]`)
     }
     const isOwnName = ehlo.serverName.toLowerCase() === this.#options.myHostname.toLowerCase()

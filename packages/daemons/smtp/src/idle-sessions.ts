@@ -15,6 +15,8 @@ export interface IdleSession {
   stream: ByteStream
   endpointLabel: string
   endpointProperties: string
+  /** TLS is spoken in this process: no other one can go on with it. */
+  isSecured?: boolean
 }
 
 export interface Binding {

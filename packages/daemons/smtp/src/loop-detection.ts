@@ -10,6 +10,8 @@ import { canonicalAddress } from '@posthorn/address/own-addresses'
 import type { FoundServers } from './address-lookup.ts'
 import type { ServerHost } from './server-host.ts'
 
+const SMTP_PORT = 25
+
 export interface LoopFreeServers {
   hosts: readonly ServerHost[]
   /** We are among the servers: no other next-hop may be tried after this one. */
@@ -25,7 +27,9 @@ export function removeLoops(
   ownAddresses: ReadonlySet<string>,
 ): LoopFreeServers {
   const { hosts, isFromMx, bestPreference } = found
-  const own = hosts.find((host) => ownAddresses.has(canonicalAddress(host.address)))
+  const own = hosts.find(
+    ({ address, port }) => port === SMTP_PORT && ownAddresses.has(canonicalAddress(address)),
+  )
   if (own === undefined) return { hosts, isFinal: false }
   if (isFromMx) {
     const better = hosts.filter((host) => host.preference < own.preference)

@@ -8,7 +8,6 @@
  * Trusts: qmgr(8). Not the servers that it talks to, nor the DNS.
  * Holds:  connections to servers, for at most smtp_connection_cache_time_limit when idle. No files of its own.
  * Needs:  no privileges; may run chrooted.
- * Not yet: TLS and SASL (security-policy.ts).
  * Source: RFC 5321, RFC 2033; Postfix 3.7 smtp(8).
  */
 import { basename } from 'node:path'

@@ -8,20 +8,20 @@ const rules = {
 }
 
 t.test('parseNexthop() reads what people write', (t) => {
-  const cases: [string, string, number, boolean][] = [
-    ['example.com', 'example.com', 25, false],
-    ['example.com:', 'example.com', 25, false],
-    ['example.com:submissions', 'example.com', 465, false],
-    ['[mx.example.com]', 'mx.example.com', 25, true],
-    ['[mx.example.com]:2525', 'mx.example.com', 2525, true],
-    ['[192.0.2.1]:26', '192.0.2.1', 26, true],
-    ['[IPv6:2001:db8::1]:26', '2001:db8::1', 26, true],
-    ['[ipv6:::1]', '::1', 25, true],
-    ['192.0.2.1', '192.0.2.1', 25, false],
-    ['m\xc3\xbcller.example', 'm\xc3\xbcller.example', 25, false],
+  const cases: [string, string, string, number, boolean][] = [
+    ['example.com', 'example.com', 'smtp', 25, false],
+    ['example.com:', 'example.com', 'smtp', 25, false],
+    ['example.com:submissions', 'example.com', 'submissions', 465, false],
+    ['[mx.example.com]', 'mx.example.com', 'smtp', 25, true],
+    ['[mx.example.com]:2525', 'mx.example.com', '2525', 2525, true],
+    ['[192.0.2.1]:26', '192.0.2.1', '26', 26, true],
+    ['[IPv6:2001:db8::1]:26', '2001:db8::1', '26', 26, true],
+    ['[ipv6:::1]', '::1', 'smtp', 25, true],
+    ['192.0.2.1', '192.0.2.1', 'smtp', 25, false],
+    ['m\xc3\xbcller.example', 'm\xc3\xbcller.example', 'smtp', 25, false],
   ]
-  for (const [element, host, port, isBracketed] of cases) {
-    t.same(parseNexthop(element, rules), { element, host, port, isBracketed })
+  for (const [element, host, service, port, isBracketed] of cases) {
+    t.same(parseNexthop(element, rules), { element, host, service, port, isBracketed })
   }
   t.end()
 })

@@ -17,6 +17,8 @@ export interface Nexthop {
   element: string
   /** Name or address, without brackets and `IPv6:`. */
   host: string
+  /** The name of the port, or its number, as written or by default. */
+  service: string
   port: number
   /** In brackets: no MX lookup. */
   isBracketed: boolean
@@ -60,7 +62,8 @@ export function parseNexthop(element: string, rules: NexthopRules): Nexthop {
   const isHost =
     isValidIpAddress(host) || (rules.allowsUtf8 ? isValidUtf8Hostname(host) : isValidHostname(host))
   if (!isHost) throw badElement('valid hostname or network address required', element)
-  return { element, host, port: findPort(port || rules.defaultPort, element, rules), isBracketed }
+  const service = port || rules.defaultPort
+  return { element, host, service, port: findPort(service, element, rules), isBracketed }
 }
 
 function findPort(text: string, element: string, rules: NexthopRules): number {

@@ -26,6 +26,8 @@ export class PostmasterNotices {
   readonly #mailName: string
   readonly #recipient: string
   readonly #sender: string
+  /** header_from_format */
+  readonly #hasObsoleteFrom: boolean
   readonly #title: string
   readonly #cleanup: { path: string; flags: number; timeoutMs: number }
 
@@ -35,6 +37,7 @@ export class PostmasterNotices {
     this.#mailName = config.text('mail_name')
     this.#recipient = config.text('error_notice_recipient')
     this.#sender = `${config.text('double_bounce_sender')}@${this.#hostname}`
+    this.#hasObsoleteFrom = config.keyword('header_from_format') === 'obsolete'
     this.#title = `${protocol.toUpperCase()} client`
     const isFiltered = config.flags('internal_mail_filter_classes').has('notify')
     this.#cleanup = {
@@ -66,6 +69,10 @@ export class PostmasterNotices {
     }
   }
 
+  #mailbox(name: string, address: string): string {
+    return this.#hasObsoleteFrom ? `${address} (${name})` : `${name} <${address}>`
+  }
+
   async #post(peer: string, transcript: readonly string[]): Promise<void> {
     const { path, flags, timeoutMs } = this.#cleanup
     const submission = await openCleanup(path, { flags, timeoutMs })
@@ -79,8 +86,8 @@ export class PostmasterNotices {
       const lines = [
         ...formatLocalReceived({ hostname, mailName, queueId, timeMs: nowMs }),
         `Date: ${formatMailDate(nowMs)}`,
-        `From: Mail Delivery System <MAILER-DAEMON@${hostname}>`,
-        `To: Postmaster <${address}>`,
+        `From: ${this.#mailbox('Mail Delivery System', `MAILER-DAEMON@${hostname}`)}`,
+        `To: ${this.#mailbox('Postmaster', address)}`,
         `Subject: ${mailName} ${this.#title}: errors from ${peer}`,
         '',
         `Unexpected response from ${peer}.`,

@@ -33,6 +33,10 @@ export interface ReplyRules {
   allowsUtf8: boolean
   /** smtp_reply_filter: replaces a line before it is looked at. */
   filter?: ((line: string) => Promise<string | undefined>) | undefined
+  /** Each line as it came is logged. */
+  isDebugged?: boolean
+  /** Gets each line as it came, and what the filter made of it. */
+  transcript?: string[] | undefined
   /** Told of the first line that is no reply: there may be a million of them. */
   garbage: (line: string) => void
 }
@@ -64,7 +68,8 @@ async function readLine(
     if (end >= 0) break
     if (!(await stream.fill())) throw new EndOfStreamError('Cannot read reply: connection lost')
   }
-  const text = line.replace(/\r*\n?$/, '')
+  // Postfix 3.7 keeps replies as C strings: they end at a NUL
+  const text = line.replace(/\r*\n?$/, '').split('\0', 1)[0] ?? ''
   if (isTooLong) {
     log.warning(
       `${rules.peer}: response longer than ${rules.lineLimit}: ${text.slice(0, FIRST_OCTETS)}...`,
@@ -82,7 +87,9 @@ export async function readReply(stream: ByteStream, rules: ReplyRules): Promise<
   const budget = { octets: REPLY_OCTETS_LIMIT }
   for (;;) {
     let line = await readLine(stream, rules, budget)
-    if (rules.filter !== undefined) line = await filtered(line, rules.filter, rules.peer)
+    rules.transcript?.push(`In:  ${line}`)
+    if (rules.isDebugged === true) log.info(`< ${rules.peer}: ${line}`)
+    if (rules.filter !== undefined) line = await filtered(line, rules.filter, rules)
     if (text.length >= rules.lineLimit) {
       if (!isFull) {
         const first = line.slice(0, FIRST_OCTETS)
@@ -102,11 +109,12 @@ export async function readReply(stream: ByteStream, rules: ReplyRules): Promise<
 async function filtered(
   line: string,
   filter: (line: string) => Promise<string | undefined>,
-  peer: string,
+  { peer, transcript }: ReplyRules,
 ): Promise<string> {
   const replaced = await filter(line)
   if (replaced === undefined) return line
   log.info(`${peer}: replacing server reply "${line}" with "${replaced}"`)
+  transcript?.push('Replaced-by:', `     ${replaced}`)
   return replaced
 }
 

@@ -10,6 +10,20 @@ export interface ServerHost {
   port: number
   /** Of the MX record; 0 without one. */
   preference: number
+  /** What DNS said on the way here. Absent: it was not asked for validated answers, or not asked at all. */
+  dns?: DnsFacts
+}
+
+/** For DANE (RFC 7672 2): which names the server has, and how far they can be believed. Only with smtp_dns_support_level = dnssec. */
+export interface DnsFacts {
+  /** The host name whose address was asked for: of the MX record, or the destination. */
+  queryName: string
+  /** The owner of the address record, at the end of any aliases. */
+  replyName: string
+  /** The MX records were validated; true also where none was needed. */
+  isMxSecure: boolean
+  /** And so was this address record, with all aliases that led to it. */
+  isAddressSecure: boolean
 }
 
 /** `H[A]`, as in failure texts. */

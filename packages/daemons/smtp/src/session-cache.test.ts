@@ -232,3 +232,20 @@ t.test('without the flags of the queue manager nothing is cached', async (t) => 
   t.equal(peer.commands.filter((command) => command === 'QUIT').length >= 1, true)
   t.equal(peer.sessions.length, 2)
 })
+
+t.test(
+  'a scache(8) that says nothing costs connection_cache_protocol_timeout, and no mail',
+  async (t) => {
+    const peer = await ScriptedPeer.start()
+    t.teardown(async () => peer.close())
+    const world = await TestWorld.start(t, { connection_cache_protocol_timeout: '1s' })
+    mkdirSync('private')
+    const listener = listenOn({ family: 'unix', path: 'private/scache' }, { backlog: 5 })
+    t.teardown(() => {
+      listener.close()
+    })
+    const mail = { nexthop: `[127.0.0.1]:${peer.port}`, request: cached }
+    const { log } = await world.deliver(mail)
+    t.match(log.at(-1), /status=sent/)
+  },
+)

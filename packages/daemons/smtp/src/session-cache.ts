@@ -2,12 +2,14 @@
  * session-cache - connections for other deliveries: our own idle ones first, then those in scache(8)
  *
  * A find gives a connection that is ready for MAIL FROM, or nothing; what is wrong with a cached connection is nobody's
- * business but ours. Connections from scache(8) are probed with RSET, because nobody watched them meanwhile.
+ * business but ours. Connections from scache(8) are probed with RSET, because nobody watched them meanwhile. A connection
+ * whose TLS is spoken here never goes to scache(8): only tlsproxy(8) can speak it for others.
  * Source: Postfix 3.7.
  */
 import { log } from '@posthorn/log/log'
 import type { Descriptor } from '@posthorn/native/descriptor'
 import { ByteStream } from '@posthorn/stream/byte-stream'
+import { summaryLine } from '@posthorn/tls/client-engine'
 import type { ScacheClient } from '@posthorn/wire/scache-protocol'
 import { destinationLabel, endpointLabel, type Endpoint, type LabelRules } from './cache-labels.ts'
 import { DESTINATION_FEATURES, FEATURES, UNSAVED_FEATURES } from './features.ts'
@@ -29,6 +31,8 @@ export interface SessionCacheOptions {
   scache: ScacheClient | undefined
   /** Absent: this process serves one delivery at a time. */
   idle: IdleSessions | undefined
+  /** A TLS connection of our own that is used again has a line in the log; one of tlsproxy(8) always has. */
+  logsTls?: boolean
   /** Says RSET; false: the connection is of no use, and closed. */
   probe: (start: SessionStart) => Promise<boolean>
 }
@@ -110,7 +114,9 @@ export class SessionCache {
       reuseCount: session.reuseCount,
       features: session.features & ~UNSAVED_FEATURES,
       expireSeconds: Math.floor(session.reuseUntilMs / 1000),
+      tlsContext: session.tlsContext,
     })
+    const isSecured = session.tlsContext !== undefined && !session.has(FEATURES.tlsproxy)
     const binding = {
       destinationLabel: destinationLabel(labels, sender, requestNexthop),
       destinationProperties: encodeDestinationProperties({
@@ -125,10 +131,10 @@ export class SessionCache {
       stream.close() // the server said something unasked
     } else if (idle !== undefined && !idle.isFull) {
       idle.keep(
-        { stream, endpointLabel: endpoint, endpointProperties },
+        { stream, endpointLabel: endpoint, endpointProperties, isSecured },
         isBound ? binding : undefined,
       )
-    } else if (scache === undefined) {
+    } else if (scache === undefined || isSecured) {
       stream.close()
     } else {
       if (isBound) {
@@ -143,15 +149,16 @@ export class SessionCache {
   async handOver(): Promise<void> {
     const { idle, scache, ttlSeconds } = this.#options
     const { sessions, bindings } = idle?.takeAll() ?? { sessions: [], bindings: [] }
-    if (scache === undefined) {
-      for (const { stream } of sessions) stream.close()
-      return
+    for (const { stream, isSecured } of sessions) {
+      if (scache === undefined || isSecured === true) stream.close()
     }
+    if (scache === undefined) return
     for (const { destinationLabel: label, destinationProperties, endpointLabel: end } of bindings) {
       await scache.saveDestination(ttlSeconds, label, destinationProperties, end)
     }
     for (const { stream, endpointLabel: endpoint, endpointProperties } of sessions) {
-      await scache.saveEndpoint(ttlSeconds, endpoint, endpointProperties, stream.detach())
+      if (stream.isOpen)
+        await scache.saveEndpoint(ttlSeconds, endpoint, endpointProperties, stream.detach())
     }
     scache.close()
   }
@@ -210,6 +217,11 @@ export class SessionCache {
       refuse(stream, label, 'no host')
       return
     }
+    const { tlsContext } = endpoint
+    const isProxied = (endpoint.features & FEATURES.tlsproxy) !== 0
+    if (tlsContext !== undefined && (isProxied || this.#options.logsTls === true)) {
+      log.info(summaryLine(tlsContext, 'reused'))
+    }
     const destinationFeatures = destination?.features ?? FEATURES.bestMx
     return {
       stream,
@@ -218,6 +230,7 @@ export class SessionCache {
       origin,
       features: endpoint.features | destinationFeatures | FEATURES.fromCache,
       tlsLevel: endpoint.tlsLevel,
+      tlsContext,
       fate: 'cacheable',
       reuseUntilMs: endpoint.expireSeconds * 1000,
       reuseCount: endpoint.reuseCount + 1,

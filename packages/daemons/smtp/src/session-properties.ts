@@ -1,10 +1,15 @@
 /**
  * session-properties - what is known about a connection in the cache, as text
  *
- * `name=value` lines in a fixed order and an empty line. scache(8) does not look into it; another smtp process does.
+ * `name=value` lines in a fixed order and an empty line; a second group for a connection under TLS. scache(8) does not look
+ * into it; another smtp process does.
  * What is not saved (the SIZE limit, the server's own name) is not known when the connection is used again.
  * Source: Postfix 3.7.
  */
+import { encodePlainList, PlainListDecoder } from '@posthorn/wire/plain-list'
+import { TlsContextList, type TlsContext } from '@posthorn/wire/tlsproxy-protocol'
+import { AttrError } from '@posthorn/wire/wire-error'
+import { isTlsRequired } from './tls-options.ts'
 
 /** Where the connection leads, as seen by the delivery that saved it. */
 export interface DestinationProperties {
@@ -23,6 +28,8 @@ export interface EndpointProperties {
   features: number
   /** Not to be used after this time: seconds since 1970. */
   expireSeconds: number
+  /** The TLS session, as tlsproxy(8) or our engine has described it; undefined: plaintext. */
+  tlsContext?: TlsContext | undefined
 }
 
 export function encodeDestinationProperties(properties: DestinationProperties): string {
@@ -31,8 +38,10 @@ export function encodeDestinationProperties(properties: DestinationProperties): 
 }
 
 export function encodeEndpointProperties(properties: EndpointProperties): string {
-  const { tlsLevel, reuseCount, features, expireSeconds } = properties
-  return `tls_level=${tlsLevel}\nreuse_count=${reuseCount}\nendpoint_features=${features}\nexpire_time=${expireSeconds}\n\n`
+  const { tlsLevel, reuseCount, features, expireSeconds, tlsContext } = properties
+  const endpoint = `tls_level=${tlsLevel}\nreuse_count=${reuseCount}\nendpoint_features=${features}\nexpire_time=${expireSeconds}\n\n`
+  if (tlsContext === undefined) return endpoint
+  return endpoint + encodePlainList(TlsContextList.format(printable(tlsContext)))
 }
 
 const destinationPattern =
@@ -47,12 +56,37 @@ export function parseDestinationProperties(text: string): DestinationProperties 
   return { nexthop, hostName, address, features: Number(features) }
 }
 
-/** Also undefined for connections through tlsproxy(8), which have a second group: we do not use those. */
+/** As parseDestinationProperties(). A level that needs TLS must say what came of it. */
 export function parseEndpointProperties(text: string): EndpointProperties | undefined {
   const found = endpointPattern.exec(text)
-  if (found?.[0].length !== text.length) return undefined
+  if (found === null) return undefined
   const [, tlsLevel, reuseCount, features, expireSeconds] = found.map(Number)
   if (tlsLevel === undefined || reuseCount === undefined) return undefined
   if (features === undefined || expireSeconds === undefined) return undefined
-  return { tlsLevel, reuseCount, features, expireSeconds }
+  const endpoint = { tlsLevel, reuseCount, features, expireSeconds }
+  const rest = text.slice(found[0].length)
+  if (rest === '') return isTlsRequired(tlsLevel) ? undefined : endpoint
+  const tlsContext = parseTlsContext(rest)
+  return tlsContext && { ...endpoint, tlsContext }
+}
+
+function parseTlsContext(text: string): TlsContext | undefined {
+  try {
+    const decoder = new PlainListDecoder()
+    if (decoder.push(text) !== text.length || !decoder.isComplete) return undefined
+    return TlsContextList.parse(decoder.attrs)
+  } catch (error) {
+    if (error instanceof AttrError) return undefined
+    throw error
+  }
+}
+
+/** Names come from a stranger's certificate; a line must stay one. */
+function printable(context: TlsContext): TlsContext {
+  const { peerName, issuerName } = context
+  return {
+    ...context,
+    peerName: peerName.replaceAll('\n', '?'),
+    issuerName: issuerName.replaceAll('\n', '?'),
+  }
 }

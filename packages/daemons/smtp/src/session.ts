@@ -8,6 +8,7 @@ import type { ByteStream } from '@posthorn/stream/byte-stream'
 import { EndOfStreamError, StreamTimeoutError } from '@posthorn/stream/byte-stream'
 import { log } from '@posthorn/log/log'
 import { SystemError } from '@posthorn/native/system-error'
+import type { TlsContext } from '@posthorn/wire/tlsproxy-protocol'
 import { localFailure, type Failure } from './failure.ts'
 import { FEATURES } from './features.ts'
 import { readReply, type Reply } from './reply-parser.ts'
@@ -29,7 +30,10 @@ export interface SessionStart {
   nexthop: string
   origin: SessionOrigin
   features: number
+  /** TLS_LEVELS: what was asked for. */
   tlsLevel: number
+  /** What came of it; undefined: plaintext. */
+  tlsContext?: TlsContext | undefined
   fate: SessionFate
   /** After this time it serves no other delivery; counts while `fate` is cacheable. */
   reuseUntilMs: number
@@ -55,6 +59,12 @@ export class Session {
   readonly nexthop: string
   readonly origin: SessionOrigin
   readonly tlsLevel: number
+  /** Trouble with TLS is a reason to try the same server without. */
+  allowsPlainRetry = false
+  /** The connection is encrypted. */
+  tlsContext: TlsContext | undefined
+  /** It failed because of TLS, or under TLS: the same server is next, without. */
+  isPlainNext = false
   /** How many deliveries it served after the first one. */
   readonly reuseCount: number
   readonly reuseUntilMs: number
@@ -62,6 +72,8 @@ export class Session {
   fate: SessionFate
   /** What the server accepts at most, in octets; 0 = not known. */
   sizeLimit = 0
+  /** SASL mechanisms that the server offers. */
+  authWords: readonly string[] = []
   /** Words after "while": `sending MAIL FROM`. */
   stage = ''
   /** The stream failed, or nothing may be said any more: not even QUIT. */
@@ -72,8 +84,10 @@ export class Session {
   readonly transcript: string[] | undefined
   /** What was wrong, in words of notify_classes. */
   readonly troubles = new Set<SessionTrouble>()
-  /** Of the last reply. */
+  /** Of the last reply, or of content that was written since. */
   lastIoMs = Date.now()
+  /** What is said is logged. */
+  isDebugged = false
   readonly #rules: SessionRules
 
   constructor(start: SessionStart, rules: SessionRules) {
@@ -82,6 +96,7 @@ export class Session {
     this.nexthop = start.nexthop
     this.origin = start.origin
     this.tlsLevel = start.tlsLevel
+    this.tlsContext = start.tlsContext
     this.reuseCount = start.reuseCount
     this.reuseUntilMs = start.reuseUntilMs
     this.features = start.features
@@ -134,22 +149,27 @@ export class Session {
 
   /**
    * Queued; goes out with the next readReply(). One line, whatever addresses are in it: a CR or LF would begin a command
-   * of somebody else's choice, so it becomes a blank.
+   * of somebody else's choice, so it becomes a blank. `shown`: for logs and notices, when the command has secrets in it.
    */
-  send(command: string): void {
+  send(command: string, shown?: string): void {
     const line = command.replace(/[\r\n\0]/g, ' ')
-    this.transcript?.push(`Out: ${line}`)
+    this.transcript?.push(`Out: ${shown ?? line}`)
+    if (this.isDebugged) log.info(`> ${this.endpointText}: ${shown ?? line}`)
     this.stream.write(`${line}\r\n`)
   }
 
   /** @throws {EndOfStreamError | StreamTimeoutError | SystemError} see failureOf() */
   async readReply(): Promise<Reply> {
     const { lineLimit, allowsUtf8, replyFilter, queueId, isLmtp, hasHelpfulWarnings } = this.#rules
+    // a server that answers before it is asked: it is asked all the same, or a message would count as sent that was not
+    if (this.stream.unwritten > 0 && this.stream.buffered !== '') await this.stream.flush()
     const reply = await readReply(this.stream, {
       peer: this.endpointText,
       lineLimit,
       allowsUtf8,
       filter: replyFilter,
+      transcript: this.transcript,
+      isDebugged: this.isDebugged,
       garbage: (line) => {
         if (!this.has(FEATURES.pipelining)) return
         const kind = isLmtp ? 'non-LMTP' : 'non-ESMTP'
@@ -161,9 +181,6 @@ export class Session {
         )
       },
     })
-    if (this.transcript !== undefined) {
-      for (const line of reply.text.split('\n')) this.transcript.push(`In:  ${line}`)
-    }
     if (reply.isGarbage) this.distrust()
     this.hasAnswered = true
     this.lastIoMs = Date.now()

@@ -7,7 +7,9 @@ import { lookupNative } from '@posthorn/dns/native-lookup'
 import { Resolver } from '@posthorn/dns/resolver'
 import { ScacheClient } from '@posthorn/wire/scache-protocol'
 import { AddressLookup } from './address-lookup.ts'
+import type { Authenticator } from './authenticate.ts'
 import type { HeaderFlags } from './content.ts'
+import { DnssecProbe } from './dnssec-probe.ts'
 import { readClientOptions, type Protocol } from './client-options.ts'
 import { parseHeaderFlags } from './header-flags.ts'
 import { IdleSessions } from './idle-sessions.ts'
@@ -15,6 +17,7 @@ import { findOwnAddresses, type OwnAddresses } from '@posthorn/address/own-addre
 import { PostmasterNotices } from './postmaster-notice.ts'
 import { SessionCache } from './session-cache.ts'
 import { probe } from './session-end.ts'
+import type { OpenedTls } from './open-security.ts'
 import type { ClientTables, SmtpClient } from './smtp-client.ts'
 
 /** Idle connections that one process keeps; more go to scache(8). */
@@ -28,6 +31,10 @@ export interface ClientStart {
   /** Deliveries at once. With one at a time connections are kept in scache(8) only, as Postfix does. */
   concurrency: number
   tables: ClientTables
+  /** Opened with master's privileges; absent: no destination can have TLS. */
+  tls?: OpenedTls | undefined
+  /** Likewise; absent: smtp_sasl_auth_enable = no. */
+  sasl?: Authenticator | undefined
 }
 
 export async function ownAddresses(config: MainConfig): Promise<OwnAddresses> {
@@ -67,22 +74,27 @@ export async function startClient(start: ClientStart): Promise<SmtpClient> {
       })
     : undefined
   const keepsOwn = usesCache && start.concurrency > 1
+  const resolver = Resolver.fromConfig({ nameservers: config.text('dns_nameservers') })
   return {
     options,
     tables,
+    sasl: start.sasl,
+    tls: start.tls && {
+      ...start.tls,
+      proxyPath: `private/${config.text('tlsproxy_service_name')}`,
+      keepsOwn,
+      probe: new DnssecProbe(resolver, start.tls.options.dnssecProbe),
+    },
     notices: PostmasterNotices.fromConfig(config, protocol),
     headers: headerFlags(start),
-    lookup: new AddressLookup(
-      Resolver.fromConfig({ nameservers: config.text('dns_nameservers') }),
-      options,
-      tables.dnsFilter,
-    ),
+    lookup: new AddressLookup(resolver, options, tables.dnsFilter),
     own: await ownAddresses(config),
     cache: new SessionCache({
       labels: options.labels,
       ttlSeconds: options.cacheTtlSeconds,
       scache,
       idle: keepsOwn ? new IdleSessions(IDLE_LIMIT, ttlMs) : undefined,
+      logsTls: start.tls?.options.logsSummary === true,
       probe: async (session) => probe(session, options),
     }),
   }

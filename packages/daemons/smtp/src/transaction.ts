@@ -16,9 +16,9 @@ import { StreamTimeoutError } from '@posthorn/stream/byte-stream'
 import type { Recipient } from '@posthorn/wire/delivery-request'
 import type { ClientOptions } from './client-options.ts'
 import { sendContent, type HeaderFlags } from './content.ts'
-import type { Edits } from './content-editor.ts'
+import { MimeNestingError, type Edits } from './content-editor.ts'
 import type { Delivery } from './delivery.ts'
-import { isSuspect, localFailure, serverFailure } from './failure.ts'
+import { isSuspect, localFailure, serverFailure, type Failure } from './failure.ts'
 import { FEATURES, XFORWARD_FEATURES } from './features.ts'
 import { OutgoingChecks } from './header-and-body-checks.ts'
 import { mailCommand, rcptCommand, xforwardCommands } from './mail-commands.ts'
@@ -198,15 +198,9 @@ export class Transaction {
     if (!(await this.#sendText())) return
     const { dataDoneMs } = this.#options.timeouts
     if (this.#options.protocol === 'lmtp') {
-      const [first, ...others] = this.#accepted
-      if (first === undefined) return
-      await this.#finish('.', dataDoneMs, END_OF_DATA, async (reply) => {
-        await this.#takeLmtpReply(first, reply)
-        for (const recipient of others) {
-          this.#session.begin(END_OF_DATA, dataDoneMs)
-          await this.#takeLmtpReply(recipient, await this.#session.readReply())
-        }
-      })
+      await this.#finish('.', dataDoneMs, END_OF_DATA, async (reply) =>
+        this.#takeLmtpReplies(reply),
+      )
     } else {
       await this.#finish('.', dataDoneMs, END_OF_DATA, async (reply) => this.#takeDotReply(reply))
     }
@@ -248,7 +242,9 @@ export class Transaction {
       return true
     } catch (error) {
       if (error instanceof QueueFileCorruptError) await this.#unreadable(error)
-      else await this.#readPrematureReply(error)
+      else if (error instanceof MimeNestingError) {
+        await this.#giveUp(localFailure('5.6.0', 'MIME nesting exceeds safety limit'))
+      } else await this.#readPrematureReply(error)
       return false
     }
   }
@@ -260,16 +256,21 @@ export class Transaction {
     this.#session.isBroken = true
     this.#session.spend()
     if (this.#options.protocol === 'smtp') await this.#takeDotReply(reply)
-    else for (const recipient of this.#accepted) await this.#takeLmtpReply(recipient, reply)
+    else await this.#takeLmtpReplies(reply)
   }
 
   async #unreadable(error: QueueFileCorruptError): Promise<void> {
     const { job } = this.#delivery
     log.warning(`${this.#delivery.queueId}: ${error.message}`)
+    await this.#giveUp(localFailure('5.3.0', 'unreadable mail queue entry'))
+    if (job.isFinished) job.file.markCorrupt()
+  }
+
+  /** In the middle of the text: nothing can be said any more. */
+  async #giveUp(failure: Failure): Promise<void> {
     this.#session.isBroken = true
     this.#session.spend()
-    await this.#delivery.failMessage(localFailure('5.3.0', 'unreadable mail queue entry'))
-    if (job.isFinished) job.file.markCorrupt()
+    await this.#delivery.failMessage(failure)
   }
 
   async #takeDotReply(reply: Reply): Promise<void> {
@@ -277,6 +278,20 @@ export class Transaction {
     if (isPositive(reply)) {
       for (const recipient of this.#accepted) await this.#succeed(recipient, reply)
     } else await this.#delivery.failMessage(this.#refusal(reply, 'end of DATA command'))
+  }
+
+  /** One for each recipient that was accepted (RFC 2033 4.2). */
+  async #takeLmtpReplies(first: Reply): Promise<void> {
+    const session = this.#session
+    let reply: Reply | undefined = first
+    for (const recipient of this.#accepted) {
+      if (reply === undefined) {
+        session.begin(session.stage, this.#options.timeouts.dataDoneMs)
+        reply = await session.readReply()
+      }
+      await this.#takeLmtpReply(recipient, reply)
+      reply = undefined
+    }
   }
 
   async #takeLmtpReply(recipient: Recipient, reply: Reply): Promise<void> {

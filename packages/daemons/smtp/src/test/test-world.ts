@@ -23,8 +23,11 @@ import {
   type HopStatus,
   type Recipient,
 } from '@posthorn/wire/delivery-request'
+import type { SessionStore } from '@posthorn/tls/session-store'
 import type { Protocol } from '../client-options.ts'
 import { SmtpAgent } from '../smtp-agent.ts'
+import { openClientTables } from '../client-tables.ts'
+import { openSasl, openTls } from '../open-security.ts'
 import type { ClientTables, SmtpClient } from '../smtp-client.ts'
 import { startClient } from '../start-client.ts'
 
@@ -83,6 +86,7 @@ export class TestWorld {
       concurrency?: number
       args?: string[]
       tables?: ClientTables
+      sessions?: SessionStore
     } = {},
   ): Promise<TestWorld> {
     const directory = temporaryDirectory(test)
@@ -95,10 +99,14 @@ export class TestWorld {
       inet_interfaces: '127.0.0.99',
       ...settings,
     })
+    const { protocol = 'smtp', sessions } = options
+    const opened = openClientTables(config, protocol)
     const client = await startClient({
       config,
-      protocol: options.protocol ?? 'smtp',
-      serviceName: options.protocol ?? 'smtp',
+      protocol,
+      serviceName: protocol,
+      tls: await openTls(config, protocol, opened.tls, sessions && (() => sessions)),
+      sasl: await openSasl(config, protocol),
       args: options.args ?? [],
       concurrency: options.concurrency ?? 1,
       tables: options.tables ?? {},
