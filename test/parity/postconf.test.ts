@@ -26,9 +26,9 @@ interface Shown {
 }
 
 const PARAMETERS_OF_OURS = /^(?:dns_nameservers|service_worker_(?:limit|use_factor))\b/
-/** What a build decides: who it is, and where its files are. */
+/** What a build decides: who it is, and where its files are; and defaults of ours (docs/differences.md). */
 const OF_THE_BUILD =
-  /^(?:alias_maps|command_directory|daemon_directory|html_directory|mail_name|mail_release_date|mail_version|manpage_directory|process_id|readme_directory|shlib_directory)\b/
+  /^(?:alias_maps|command_directory|daemon_directory|html_directory|mail_name|mail_release_date|mail_version|manpage_directory|process_id|readme_directory|shlib_directory|(?:smtp|lmtp)_tls_connection_reuse)\b/
 
 /** A line where the two may differ becomes the name alone; the default of alias_maps shows in others. */
 function comparableLine(line: string): string {

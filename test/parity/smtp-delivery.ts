@@ -1,73 +1,36 @@
 /**
- * smtp-delivery - the same delivery request to the smtp(8) or lmtp(8) of both systems, against the same servers
+ * smtp-delivery - the same delivery requests to the smtp(8) or lmtp(8) of both systems, against the same servers
  *
  * The test is the queue manager: it writes the queue file, speaks to the daemon's socket, and notes what the servers
- * were sent, what the log says, what was recorded for bounces, and what the reply is. Every scenario has addresses
- * and names of its own, so that all of them can run at once:
- *
- *     $1 ... $9   127.0.N.1 ... 127.0.N.9, for servers on port 25 (24 for LMTP)
- *     $d          dN.test, for the name server
- *     $dir        a directory for sockets
+ * were sent, what the log says, what was recorded for bounces, and what the reply is. All scenarios of a call run in one
+ * system of each kind, many at once: a table more costs its conversations, a call more two systems. smtp-scenario.ts says
+ * what a scenario may hold.
  *
  * Imports private-network.ts: the whole test file runs in a network of its own.
  */
 import './private-network.ts'
-import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { encodeRecord, RECORD } from '@posthorn/queue/record'
-import { deliveryRequest } from '@posthorn/testing/delivery-request'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { FakeDns, type FakeDnsOptions, type FakeName } from '@posthorn/testing/fake-dns'
-import { ScriptedPeer, type PeerOptions } from '@posthorn/testing/scripted-peer'
-import { EndOfStreamError } from '@posthorn/stream/byte-stream'
-import { Channel } from '@posthorn/wire/channel'
-import {
-  deliveryProtocol,
-  DELIVERY_FLAGS,
-  encodeDeliveryRequest,
-  noStats,
-  receiveDeliveryReply,
-  type DeliveryReply,
-  type DeliveryRequest,
-  type Recipient,
-} from '@posthorn/wire/delivery-request'
+import { ScriptedPeer } from '@posthorn/testing/scripted-peer'
+import { intermediatePem, issueCertificate, rootPem } from '@posthorn/testing/test-certificates'
+import type { DeliveryReply } from '@posthorn/wire/delivery-request'
 import { execa } from 'execa'
 import type { Test } from 'tap'
 import type { Instance, System } from '../../scripts/instance.ts'
 import { comparable, startSystem, SYSTEMS } from './both-systems.ts'
+import { deliver } from './smtp-request.ts'
+import { masterLine, placeAll, type Placed, type Scenario } from './smtp-scenario.ts'
 
-export interface Scenario {
-  /** By address; `path` for a socket below $dir. */
-  servers?: Record<string, PeerOptions>
-  names?: Record<string, FakeName>
-  /** main.cf parameters: the scenario then has a service of its own. */
-  settings?: Record<string, string>
-  program?: 'smtp' | 'lmtp'
-  /** Arguments of the daemon, as flags=... */
-  args?: string
-  nexthop: string
-  /** Of the deliveries, one after the other, instead of `nexthop` each time. */
-  nexthops?: readonly string[]
-  sender?: string
-  recipients?: readonly (string | Partial<Recipient>)[]
-  /** Lines of the content. */
-  lines?: readonly string[]
-  request?: Partial<DeliveryRequest>
-  /** One delivery at a time, so that ours, too, keeps idle connections in scache(8) only. */
-  isSingle?: boolean
-  /** So many deliveries, one after the other; default 1. */
-  times?: number
-  /** What is allowed to differ in the log is made the same here, or left out; with the reason beside it. */
-  allow?: (line: string) => string | undefined
-  /** The same for what a session was sent. */
-  allowSent?: (octets: string) => string
-}
+export type { Scenario } from './smtp-scenario.ts'
 
 export interface Seen {
   /** By server, what each session was sent. */
   servers: Record<string, string[]>
   log: string[]
-  replies: (DeliveryReply | 'none')[]
+  replies: (DeliveryReply | 'none' | 'too late')[]
   /** Recipients that are done in the queue file. */
   done: string[]
   /** Files of the bounce, defer and trace services. */
@@ -76,88 +39,118 @@ export interface Seen {
   notices: string[]
 }
 
-const AT_ONCE = 12
-const DAEMON_LIMIT_MS = 60_000
-
-interface Placed {
-  name: string
-  number: number
-  scenario: Scenario
-  service: string
-  queueIds: string[]
+/** What a system did, and what services that several scenarios share said of none of them. */
+interface Outcome {
+  scenarios: Map<string, Seen>
+  rest: Map<string, string[]>
 }
 
-function place(name: string, number: number, given: Scenario, directory: string): Placed {
-  const fill = (text: string): string =>
-    text
-      .replaceAll('$dir', directory)
-      .replaceAll('$d', `d${number}.test`)
-      .replace(/\$([1-9])/g, `127.0.${number}.$1`)
-  const filled = mapStrings(given, fill)
-  const times = given.times ?? 1
-  const queueIds = Array.from(
-    { length: times },
-    (_, at) => idPrefix(number) + at.toString(16).toUpperCase(),
+/** A difference on purpose: where it shows, and what makes both sides the same there. */
+export interface Difference {
+  why: string
+  in: { [Aspect in keyof Seen]?: (seen: Seen[Aspect]) => unknown }
+}
+
+const ASPECTS: Record<keyof Seen, string> = {
+  servers: 'the servers were sent the same',
+  log: 'the log says the same',
+  replies: 'the queue manager is told the same',
+  done: 'the same recipients are done',
+  records: 'the same is recorded',
+  notices: 'the postmaster is told the same',
+}
+
+/** Most scenarios wait for others; processors set the pace. More at once would only start more processes at once. */
+const AT_ONCE = 40
+
+/**
+ * Every scenario of every table on both systems, each under `TABLE: SCENARIO`; `differences` may be of more tables.
+ * SCENARIO=text in the environment: only those in whose name it occurs.
+ */
+export async function compareTables(
+  t: Test,
+  tables: Record<string, Record<string, Scenario>>,
+  differences: Record<string, Difference> = {},
+  main: Record<string, string> = {},
+): Promise<void> {
+  const only = process.env['SCENARIO'] ?? ''
+  const scenarios = Object.entries(tables).flatMap(([table, scenarios]) =>
+    Object.entries(scenarios)
+      .map(([name, scenario]) => [`${table}: ${name}`, scenario] as const)
+      .filter(([name]) => name.includes(only)),
   )
-  const { settings, program, args, isSingle } = given
-  const isPlain = [settings, program, args, isSingle].every((one) => one === undefined)
-  return { name, number, scenario: filled, service: isPlain ? 'plain' : `s${number}`, queueIds }
-}
-
-/** A copy with every string in it, keys too, changed. */
-function mapStrings<T>(value: T, change: (text: string) => string): T {
-  const walk = (part: unknown): unknown => {
-    if (typeof part === 'string') return change(part)
-    if (Array.isArray(part)) return part.map(walk)
-    if (part === null || typeof part !== 'object') return part
-    return Object.fromEntries(Object.entries(part).map(([key, one]) => [change(key), walk(one)]))
-  }
-  return walk(value) as T
-}
-
-function masterLine({ scenario, service }: Placed): string {
-  const { program = 'smtp', settings = {}, args = '', isSingle = false } = scenario
-  const overrides = Object.entries({ syslog_name: service, ...settings }).map(
-    ([name, value]) => ` -o {${name}=${value}}`,
+  const own = Object.entries(differences).filter(
+    ([name]) => name.includes(only) && Object.hasOwn(tables, name.split(': ', 1)[0] ?? ''),
   )
-  return `${service} unix - - n - ${isSingle ? 1 : '-'} ${program}${overrides.join('')} ${args}`
+  await compareDeliveries(t, Object.fromEntries(scenarios), {}, Object.fromEntries(own), main)
 }
 
-/** Every scenario on both systems; one assertion for each kind of thing that can differ. */
+/**
+ * Every scenario on both systems; one assertion for each kind of thing that can differ. A listed difference that does not
+ * occur, or is one of no scenario, fails.
+ */
 export async function compareDeliveries(
   t: Test,
   scenarios: Record<string, Scenario>,
   dnsOptions: FakeDnsOptions = {},
+  differences: Record<string, Difference> = {},
+  main: Record<string, string> = {},
 ): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'parity-lmtp-'))
-  await chmod(directory, 0o755)
   t.teardown(async () => rm(directory, { recursive: true, force: true }))
-  const placed = Object.entries(scenarios).map(([name, scenario], at) =>
-    place(name, at + 1, scenario, directory),
-  )
+  await chmod(directory, 0o755)
+  await writeCertificates(directory)
+  const placed = placeAll(scenarios, directory)
   const names = Object.assign({}, ...placed.map(({ scenario }) => scenario.names ?? {})) as Record<
     string,
     FakeName
   >
-  const seen: Partial<Record<System, Map<string, Seen>>> = {}
+  const outcomes: Partial<Record<System, Outcome>> = {}
   for (const system of SYSTEMS) {
     const dns = await FakeDns.start(names, { ...dnsOptions, port: 53 })
     try {
-      seen[system] = await runAll(t, system, placed)
+      outcomes[system] = await runAll(t, system, placed, main)
     } finally {
       await dns.close()
     }
   }
+  const { postfix, posthorn } = outcomes
   for (const { name } of placed) {
-    const theirs = seen.postfix?.get(name)
-    const ours = seen.posthorn?.get(name)
-    t.same(ours?.servers, theirs?.servers, `${name}: the servers were sent the same`)
-    t.same(ours?.log, theirs?.log, `${name}: the log says the same`)
-    t.same(ours?.replies, theirs?.replies, `${name}: the queue manager is told the same`)
-    t.same(ours?.done, theirs?.done, `${name}: the same recipients are done`)
-    t.same(ours?.records, theirs?.records, `${name}: the same is recorded`)
-    t.same(ours?.notices, theirs?.notices, `${name}: the postmaster is told the same`)
+    compare(t, name, posthorn?.scenarios.get(name), postfix?.scenarios.get(name), differences[name])
   }
+  for (const [service, theirs] of postfix?.rest ?? []) {
+    const about = placed.filter((one) => one.service === service).map(({ name }) => name)
+    const said = `${about.slice(0, 3).join('; ')}; ...: a service says the same`
+    t.same(posthorn?.rest.get(service), theirs, said)
+  }
+  const unknown = Object.keys(differences).filter((name) => scenarios[name] === undefined)
+  t.same(unknown, [], 'every listed difference is one of a scenario')
+}
+
+function compare(
+  t: Test,
+  name: string,
+  ours: Seen | undefined,
+  theirs: Seen | undefined,
+  difference: Difference | undefined,
+): void {
+  const made = difference?.in as Partial<Record<string, (seen: unknown) => unknown>> | undefined
+  for (const [aspect, same] of Object.entries(ASPECTS) as [keyof Seen, string][]) {
+    const make = made?.[aspect]
+    if (make === undefined || ours === undefined || theirs === undefined) {
+      t.same(ours?.[aspect], theirs?.[aspect], `${name}: ${same}`)
+      continue
+    }
+    t.notSame(ours[aspect], theirs[aspect], `${name}: ${aspect} differ: ${difference?.why ?? ''}`)
+    t.same(make(ours[aspect]), make(theirs[aspect]), `${name}: but for that, ${same}`)
+  }
+}
+
+async function writeCertificates(directory: string): Promise<void> {
+  const client = issueCertificate({ names: ['client.test'], usage: 'client' })
+  await writeFile(join(directory, 'root.pem'), rootPem())
+  await writeFile(join(directory, 'intermediate.pem'), intermediatePem())
+  await writeFile(join(directory, 'client.pem'), client.key + client.cert, { mode: 0o600 })
 }
 
 /** What the daemons have queued themselves: nobody takes it away. */
@@ -181,22 +174,12 @@ async function readNotices(instance: Instance): Promise<string[]> {
   )
 }
 
-/** Scenarios without settings share a service: their lines are known by the queue id, an address, or a name. */
-function ownLine(number: number): RegExp {
-  return new RegExp(
-    `${idPrefix(number)}[0-9A-F]\\b|127\\.0\\.${number}\\.\\d|\\bd${number}\\.test\\b`,
-  )
-}
-
-function idPrefix(number: number): string {
-  return `ABC${number.toString(16).toUpperCase().padStart(3, '0')}`
-}
-
 async function runAll(
   t: Test,
   system: System,
   placed: readonly Placed[],
-): Promise<Map<string, Seen>> {
+  main: Record<string, string>,
+): Promise<Outcome> {
   const instance = await startSystem(t, system, {
     main: {
       inet_interfaces: '127.0.0.1',
@@ -206,36 +189,69 @@ async function runAll(
       queue_service_name: 'nobody',
       smtp_randomize_addresses: 'no',
       smtp_skip_quit_response: 'no',
+      ...main,
     },
-    // the test is the queue manager: the real one is never woken up, nor told of new mail
-    master: ['qmgr unix n - n 0 1 qmgr', ...new Set(placed.map(masterLine))],
+    master: [
+      // the test is the queue manager: the real one is never woken up, nor told of new mail
+      'qmgr unix n - n 0 1 qmgr',
+      'tlsmgr unix - - n 1000? 1 tlsmgr',
+      'tlsproxy unix - - n - 0 tlsproxy -o smtp_tls_security_level=may',
+      ...new Set(placed.map(masterLine)),
+    ],
   })
   const { stdout } = await execa('id', ['-u', 'postfix'])
-  const results = new Map<string, Seen>()
-  const waiting = [...placed]
+  const scenarios = new Map<string, Seen>()
+  // those of one service together: its processes end when they are idle for long
+  const services = Map.groupBy(placed, ({ service }) => service)
+  const waiting = [...services.values()].flat().sort(longestFirst)
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        results.set(next.name, await runOne(instance, Number(stdout), next))
+        scenarios.set(next.name, await runOne(instance, Number(stdout), next))
       }
     }),
   )
   const notices = await readNotices(instance)
   await instance.stop()
   const log = (await instance.log()).split('\n')
-  for (const { name, number, service, scenario } of placed) {
-    const result = results.get(name)
-    if (result === undefined) continue
-    const allow = scenario.allow ?? ((line: string) => line)
-    const isOwn = service === 'plain' ? ownLine(number) : /^/
-    result.notices = notices.filter((text) => ownLine(number).test(text))
-    result.log = log
-      .filter((line) => line.includes(` ${service}/`) && isOwn.test(line))
-      // where a long line is cut depends on the delays in it
-      .map((line) => allow(comparable(line).replace(/^\S+ /, '').slice(0, 1500)))
-      .filter((line) => line !== undefined)
+  const rest = new Map<string, string[]>()
+  for (const [service, sharing] of services) {
+    const lines = log.filter((line) => line.includes(` ${service}/`))
+    for (const { name, own, scenario } of sharing) {
+      const seen = scenarios.get(name)
+      if (seen === undefined) continue
+      seen.notices = notices.filter((text) => own.test(text))
+      seen.log = (sharing.length === 1 ? lines : lines.filter((line) => own.test(line)))
+        .map(comparableLine(service))
+        .map((line) => (scenario.allow ?? String)(line))
+        .filter((line) => line !== undefined)
+    }
+    if (sharing.length === 1) continue
+    const others = lines.filter((line) => sharing.every(({ own }) => !own.test(line)))
+    const said = others.map(comparableLine(service)).map(allowedByAny(sharing))
+    rest.set(service, [...new Set(said.filter((line) => line !== undefined))].sort())
   }
-  return results
+  return { scenarios, rest }
+}
+
+/** A line that is about none of them: what one of them allows to differ is allowed. */
+function allowedByAny(sharing: readonly Placed[]): (line: string) => string | undefined {
+  const allows = new Set(sharing.map(({ scenario }) => scenario.allow ?? String))
+  return (line) => {
+    let rest: string | undefined = line
+    for (const allow of allows) if (rest !== undefined) rest = allow(rest)
+    return rest
+  }
+}
+
+function longestFirst(one: Placed, other: Placed): number {
+  return other.queueIds.length - one.queueIds.length
+}
+
+/** Where a long line is cut depends on the delays in it. */
+function comparableLine(service: string): (line: string) => string {
+  return (line) =>
+    comparable(line).replace(/^\S+ /, '').replace(`${service}/`, 'SERVICE/').slice(0, 1500)
 }
 
 async function runOne(instance: Instance, uid: number, placed: Placed): Promise<Seen> {
@@ -253,20 +269,13 @@ async function runOne(instance: Instance, uid: number, placed: Placed): Promise<
     for (const [at, queueId] of queueIds.entries()) {
       const nexthop = scenario.nexthops?.[at] ?? scenario.nexthop
       const message = { ...scenario, nexthop }
-      const { request, recipients, path } = await writeMessage(instance, uid, queueId, message)
-      seen.replies.push(await deliver(instance, placed.service, request, recipients))
-      const file = await readFile(path, 'latin1')
-      for (const { recipient, offset } of recipients) {
-        if (file.charAt(offset) === RECORD.done) seen.done.push(recipient)
-      }
-      for (const log of ['bounce', 'defer/A', 'trace']) {
-        const text = await readFile(join(instance.queueDirectory, log, queueId), 'latin1').catch(
-          () => '',
-        )
-        if (text !== '') seen.records += `${log}:\n${text}`
-      }
-      await rm(path)
+      const delivered = await deliver(instance, uid, placed.service, queueId, message)
+      seen.replies.push(delivered.reply)
+      seen.done.push(...delivered.done)
+      seen.records += delivered.records
     }
+    // what the client said last may not have been read yet: it is there, and a few turns of the loop read it
+    for (let turn = 0; turn < 3; turn++) await nextTurn()
     for (const [address, peer] of peers) {
       seen.servers[address] = peer.sessions.map(
         ({ received }) => scenario.allowSent?.(received) ?? received,
@@ -276,71 +285,4 @@ async function runOne(instance: Instance, uid: number, placed: Placed): Promise<
   } finally {
     for (const [, peer] of peers) await peer.close()
   }
-}
-
-async function deliver(
-  instance: Instance,
-  service: string,
-  request: DeliveryRequest,
-  recipients: readonly Recipient[],
-): Promise<DeliveryReply | 'none'> {
-  const path = join(instance.queueDirectory, 'private', service)
-  const options = { protocol: deliveryProtocol, timeoutMs: DAEMON_LIMIT_MS }
-  const channel = await Channel.connect(path, options)
-  try {
-    channel.send(encodeDeliveryRequest(request, recipients))
-    return await receiveDeliveryReply(channel)
-  } catch (error) {
-    if (!(error instanceof EndOfStreamError)) throw error
-    return 'none'
-  } finally {
-    channel.close()
-  }
-}
-
-async function writeMessage(
-  instance: Instance,
-  uid: number,
-  queueId: string,
-  scenario: Scenario,
-): Promise<{ request: DeliveryRequest; recipients: Recipient[]; path: string }> {
-  // the real ones panic when a recipient is at offset 0
-  let octets = encodeRecord(RECORD.time, '1000000000')
-  const recipients = (scenario.recipients ?? ['to@example.test']).map((given) => {
-    const fields = typeof given === 'string' ? { recipient: given } : given
-    const offset = octets.length
-    octets += encodeRecord(RECORD.recipient, fields.recipient ?? '')
-    return {
-      recipient: '',
-      originalRecipient: '',
-      dsnOriginalRecipient: '',
-      notifyFlags: 0,
-      ...fields,
-      offset,
-    }
-  })
-  octets += encodeRecord(RECORD.message)
-  const dataOffset = octets.length
-  const lines = scenario.lines ?? ['Subject: test', '', 'body']
-  octets += lines.map((line) => encodeRecord(RECORD.line, line)).join('')
-  const sizeBytes = octets.length - dataOffset
-  octets += encodeRecord(RECORD.extracted) + encodeRecord(RECORD.end)
-  const folder = join(instance.queueDirectory, 'active')
-  await mkdir(folder, { recursive: true })
-  const path = join(folder, queueId)
-  await writeFile(path, octets, { encoding: 'latin1', mode: 0o700 })
-  await chown(path, uid, 0)
-  const now = Date.now()
-  const request = deliveryRequest({
-    flags: DELIVERY_FLAGS.success,
-    queueId,
-    dataOffset,
-    sizeBytes,
-    nexthop: scenario.nexthop,
-    encoding: '7bit',
-    sender: scenario.sender ?? 'from@example.test',
-    stats: { ...noStats, arrivalMs: now, activeMs: now },
-    ...scenario.request,
-  })
-  return { request, recipients, path }
 }

@@ -35,6 +35,8 @@ export interface FakeRecords {
   NS?: readonly string[]
   TLSA?: readonly (readonly [usage: number, selector: number, matching: number, data: string])[]
   CNAME?: string
+  /** Replies about it, and about what stands below it and does not say otherwise, carry AD: its zone is signed. */
+  isSecure?: boolean
   /** Default 300. Also the negative TTL of the name. */
   ttlSeconds?: number
   /** Over UDP only a truncated, empty reply. */
@@ -45,7 +47,7 @@ export interface FakeRecords {
 export type FakeName = FakeRecords | 'timeout' | 'garbage' | keyof typeof REPLY_CODES
 
 export interface FakeDnsOptions {
-  /** Replies carry AD. */
+  /** Replies carry AD, unless the name says otherwise. */
   isSecure?: boolean
   /** As servers that have not heard of RFC 6891 do: FORMERR to any question with OPT. */
   refusesEdns?: boolean
@@ -183,7 +185,20 @@ export class FakeDns {
       id: query.id,
       questions: [question],
       ...reply,
-      flags: flags | (this.#options.isSecure === true ? AUTHENTIC_DATA : 0),
+      flags: flags | (this.#isSecure(question.name, reply) ? AUTHENTIC_DATA : 0),
+    })
+  }
+
+  /** RFC 4035 3.2.3: all that the reply holds is secure, aliases and their targets too. */
+  #isSecure(question: string, reply: Packet): boolean {
+    const names = [question, ...(reply.answers ?? []).map(({ name }) => name)]
+    return names.every((name) => {
+      const labels = name.toLowerCase().split('.')
+      for (let at = 0; at < labels.length; at++) {
+        const value = this.#names.get(labels.slice(at).join('.'))
+        if (typeof value === 'object' && value.isSecure !== undefined) return value.isSecure
+      }
+      return this.#options.isSecure === true
     })
   }
 

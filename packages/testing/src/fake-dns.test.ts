@@ -1,0 +1,27 @@
+import { Resolver } from '@posthorn/dns/resolver'
+import t from 'tap'
+import { FakeDns } from './fake-dns.ts'
+
+t.test('FakeDns says which names are secure', async (t) => {
+  const dns = await FakeDns.start({
+    'signed.test': { isSecure: true, A: ['192.0.2.1'] },
+    'mx.signed.test': { A: ['192.0.2.2'] },
+    'insecure.signed.test': { isSecure: false, A: ['192.0.2.3'] },
+    'alias.signed.test': { CNAME: 'unsigned.test' },
+    'unsigned.test': { A: ['192.0.2.4'] },
+  })
+  t.teardown(async () => dns.close())
+  const resolver = new Resolver({ servers: [dns.server] })
+  const secure: Record<string, unknown> = {}
+  for (const name of ['signed', 'mx.signed', 'insecure.signed', 'alias.signed', 'unsigned']) {
+    const answer = await resolver.query(`${name}.test`, 'A', { dnssec: true })
+    secure[name] = answer.kind === 'found' && answer.isSecure
+  }
+  t.same(secure, {
+    signed: true,
+    'mx.signed': true,
+    'insecure.signed': false,
+    'alias.signed': false,
+    unsigned: false,
+  })
+})
