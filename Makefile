@@ -48,7 +48,7 @@ check: format types lint
 test: all check
 	$(NODE) scripts/run-tests.ts --jobs=$(JOBS)
 
-# needs root, the real Postfix, strace and iproute2 (Debian: apt-get install postfix strace iproute2); most of it is waiting
+# needs root, the real Postfix, strace, iproute2, Dovecot and Cyrus SASL plug-ins (Debian packages: see README.md); most of it is waiting
 interop: all
 	$(NODE) scripts/run-tests.ts --jobs=1 --timeout=600 test/parity test/swap test/crash test/end-to-end
 
@@ -62,6 +62,7 @@ bench: all
 	$(NODE) scripts/bench.ts
 
 golden: all
+	$(NODE) scripts/parameter-table.ts
 	POSTHORN_GOLDEN=write $(NODE) node_modules/tap/dist/esm/run.mjs --jobs=$(JOBS) --reporter=terse
 
 install: all
