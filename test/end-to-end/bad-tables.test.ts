@@ -13,6 +13,7 @@ import { waitFor } from '@posthorn/testing/wait-for'
 import { execa } from 'execa'
 import t from 'tap'
 import { Site } from './bad-input-site.ts'
+import { daemonsOf } from './daemons-of.ts'
 import { RawClient } from './raw-client.ts'
 
 const RECIPIENT = 'user@tables.test'
@@ -32,11 +33,20 @@ const mainFile = join(instance.configDirectory, 'main.cf')
 const settings = await readFile(mainFile, 'latin1')
 await mkdir(folder)
 
-/** One setting instead of what main.cf says; everything else stays. */
+/** One setting instead of what main.cf says; everything else stays. Done when nobody works by the old one any more. */
 async function configure(name: string, value: string): Promise<void> {
+  const master = await instance.masterPid()
+  const isOfMail = ({ name }: { name: string }): boolean =>
+    /(smtpd|cleanup|rewrite|qmgr) -/.test(name)
+  const before = (await daemonsOf(master)).filter(isOfMail).map(({ pid }) => pid)
   const lines = settings.split('\n').filter((line) => !line.startsWith(`${name} = `))
   await writeFile(mainFile, [...lines, `${name} = ${value}`, ''].join('\n'))
   await instance.run('postfix', ['reload'])
+  await waitFor(
+    async () => (await daemonsOf(master)).every(({ pid }) => !before.includes(pid)),
+    'the daemons of before to leave',
+    20_000,
+  )
 }
 
 interface Answers {

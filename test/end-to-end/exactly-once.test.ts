@@ -5,7 +5,7 @@
  * Killing may double a message whose delivery was being recorded (RFC 1047); it must never lose one.
  * Needs root and Postfix's smtp-sink. MESSAGES=N changes the number.
  */
-import { mkdtemp, readdir, readFile, rm, chmod } from 'node:fs/promises'
+import { mkdtemp, rm, chmod } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,6 +13,7 @@ import { waitFor } from '@posthorn/testing/wait-for'
 import t, { type Test } from 'tap'
 import { Instance } from '../../scripts/instance.ts'
 import { SmtpSink } from '../../scripts/load.ts'
+import { daemonsOf } from './daemons-of.ts'
 import { compareArrivals, sendNumbered } from './numbered-mail.ts'
 
 const MESSAGES = Number(process.env['MESSAGES'] ?? 20_000)
@@ -20,20 +21,6 @@ const SESSIONS = 50
 const RELOAD_MS = 2000
 const KILL_MS = 1000
 const DRAIN_LIMIT_MS = 240_000
-
-/** Processes of the instance other than master, by program name. */
-async function daemonsOf(master: number): Promise<{ pid: number; name: string }[]> {
-  const found: { pid: number; name: string }[] = []
-  for (const entry of await readdir('/proc')) {
-    if (!/^\d+$/.test(entry) || Number(entry) === master) continue
-    const stat = await readFile(`/proc/${entry}/stat`, 'latin1').catch(() => '')
-    const session = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3])
-    if (session !== master) continue
-    const command = await readFile(`/proc/${entry}/cmdline`, 'latin1').catch(() => '')
-    found.push({ pid: Number(entry), name: command.replaceAll('\0', ' ').trim() })
-  }
-  return found
-}
 
 const linesWith = (log: string, pattern: RegExp): string[] =>
   log.split('\n').filter((line) => pattern.test(line))
