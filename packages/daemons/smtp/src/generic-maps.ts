@@ -8,18 +8,17 @@
  * Source: Postfix 3.7 generic(5).
  */
 import { formatAddressList, parseAddressList } from '@posthorn/address/address-list'
-import { addressOfLiteral } from '@posthorn/address/hostname'
-import { canonicalAddress, type OwnAddresses } from '@posthorn/address/own-addresses'
+import type { OwnAddresses } from '@posthorn/address/own-addresses'
 import { quoteAddress, unquoteAddress } from '@posthorn/address/quote-address'
-import { foldCase, splitAddress } from '@posthorn/address/split-address'
+import { splitAddress } from '@posthorn/address/split-address'
 import type { MainConfig } from '@posthorn/config/main-config'
 import { log } from '@posthorn/log/log'
 import { foldHeader, splitHeaderLine } from '@posthorn/message/header-line'
 import type { LookupTable } from '@posthorn/tables/lookup-table'
 import { MapList, type AddressRules } from '@posthorn/tables/map-list'
-import { DomainList } from '@posthorn/tables/match-list'
 import { RewriteClient } from '@posthorn/wire/rewrite-protocol'
 import { ServiceError } from '@posthorn/wire/wire-error'
+import { readAddressRules } from './address-rules.ts'
 import type { Protocol } from './client-options.ts'
 import { LocalDataError } from './session.ts'
 
@@ -31,8 +30,6 @@ export class GenericMaps {
   readonly #rewriter: RewriteClient
 
   private constructor(maps: MapList, config: MainConfig, own: Promise<OwnAddresses>) {
-    const origin = foldCase(config.text('myorigin'))
-    const destinations = DomainList.open('mydestination', config.text('mydestination'), { config })
     this.#maps = maps
     this.#keepsExtension = config.list('propagate_unmatched_extensions').includes('generic')
     this.#tokenLimit = config.integer('header_address_token_limit')
@@ -42,19 +39,7 @@ export class GenericMaps {
       idleMs: config.seconds('ipc_idle') * 1000,
       ttlMs: config.seconds('ipc_ttl') * 1000,
     })
-    this.#rules = {
-      extensions: {
-        delimiters: config.text('recipient_delimiter'),
-        isOwnerRequestSpecial: config.boolean('owner_request_special'),
-        doubleBounce: config.text('double_bounce_sender'),
-      },
-      isLocalDomain: async (domain) => {
-        if (foldCase(domain) === origin) return true
-        const literal = addressOfLiteral(domain)
-        if (literal !== undefined) return (await own).all.has(canonicalAddress(literal))
-        return destinations.matches(domain)
-      },
-    }
+    this.#rules = readAddressRules(config, own)
   }
 
   /** Undefined: the parameter is empty. @throws {ConfigError} it names no table */

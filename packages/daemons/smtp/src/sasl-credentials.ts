@@ -9,14 +9,11 @@
  * A sender is looked up as `user+ext@domain`, `user@domain`, for domains of ours `user+ext` and `user`, then `@domain`.
  * Source: Postfix 3.7 postconf(5), SASL_README.
  */
-import { addressOfLiteral } from '@posthorn/address/hostname'
-import { canonicalAddress } from '@posthorn/address/own-addresses'
-import { foldCase } from '@posthorn/address/split-address'
 import { ConfigError } from '@posthorn/config/config-error'
 import type { MainConfig } from '@posthorn/config/main-config'
 import type { LookupTable } from '@posthorn/tables/lookup-table'
 import { MapList, type AddressResult, type AddressRules } from '@posthorn/tables/map-list'
-import { DomainList } from '@posthorn/tables/match-list'
+import { readAddressRules } from './address-rules.ts'
 import type { Protocol } from './client-options.ts'
 import { LocalDataError } from './session.ts'
 import { ownAddresses } from './start-client.ts'
@@ -51,7 +48,7 @@ export class SaslCredentials {
     return new SaslCredentials(
       maps,
       config.text(`${protocol}_sasl_password_result_delimiter`),
-      dependsOnSender ? senderRules(config) : undefined,
+      dependsOnSender ? readAddressRules(config, ownAddresses(config)) : undefined,
     )
   }
 
@@ -83,24 +80,5 @@ export class SaslCredentials {
   #valueOf(answer: Awaited<ReturnType<MapList['find']>> | AddressResult): string | undefined {
     if (answer.kind === 'tryAgain') throw new LocalDataError(`${this.#maps.title} lookup error`)
     return answer.kind === 'found' ? answer.value : undefined
-  }
-}
-
-function senderRules(config: MainConfig): AddressRules {
-  const origin = foldCase(config.text('myorigin'))
-  const destinations = DomainList.open('mydestination', config.text('mydestination'), { config })
-  const own = ownAddresses(config)
-  return {
-    extensions: {
-      delimiters: config.text('recipient_delimiter'),
-      isOwnerRequestSpecial: config.boolean('owner_request_special'),
-      doubleBounce: config.text('double_bounce_sender'),
-    },
-    isLocalDomain: async (domain) => {
-      if (foldCase(domain) === origin) return true
-      const literal = addressOfLiteral(domain)
-      if (literal !== undefined) return (await own).all.has(canonicalAddress(literal))
-      return destinations.matches(domain)
-    },
   }
 }
