@@ -267,6 +267,28 @@ t.test('a client that asks for it gets a connection that stays', async (t) => {
   captured.restore()
 })
 
+t.test('a client that has left before the reply is no event', async (t) => {
+  const place = world(t)
+  const captured = captureLog()
+  const [one, other] = socketPair()
+  const stream = new ByteStream(one)
+  const channel = new Channel(new ByteStream(other))
+  const agent: DeliveryAgent = {
+    deliver: async (job) => {
+      channel.close()
+      return reporting('sent', '2.0.0').deliver(job)
+    },
+  }
+  const served = serveDeliveries(stream, { stay: () => false }, agent, place.context)
+  await channel.expectAnnouncement(deliveryProtocol)
+  channel.send(encodeDeliveryRequest(deliveryRequest({ ...base, flags: 1 }), [recipient]))
+  await served
+  stream.close()
+  captured.restore()
+  t.equal(captured.lines.length, 1, 'the delivery, and nothing else')
+  t.ok(readFileSync(`active/${ID}`, 'latin1').startsWith(RECORD.done), 'it is on record')
+})
+
 t.test('a client that changes its mind is no event', async (t) => {
   const { context } = world(t)
   const captured = captureLog()

@@ -103,8 +103,13 @@ export async function serveDeliveries(
   const reply = await work(context, agent, received)
   const stays = (received.request.flags & DELIVERY_FLAGS.stay) !== 0 && client.stay()
   channel.send(DeliveryReplyList.encode({ ...reply, stays }))
-  await stream.flush()
-  if (stays) return
-  // the client hangs up when it has the reply; only then may it count this agent as free
-  while (await stream.fill()) stream.take(stream.buffered.length)
+  try {
+    await stream.flush()
+    if (stays) return
+    // the client hangs up when it has the reply; only then may it count this agent as free
+    while (await stream.fill()) stream.take(stream.buffered.length)
+  } catch (error) {
+    // a queue manager that was told to reload has not waited; what was done is in the queue file
+    if (!(error instanceof EndOfStreamError)) throw error
+  }
 }
