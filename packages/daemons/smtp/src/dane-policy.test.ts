@@ -189,10 +189,7 @@ t.test('DnssecProbe asks once, and only when nothing was validated', async (t) =
         return Promise.resolve(answer)
       },
     }
-    const one = new DnssecProbe(
-      resolver as unknown as ConstructorParameters<typeof DnssecProbe>[0],
-      question,
-    )
+    const one = new DnssecProbe(resolver, question)
     const captured = captureLog()
     for (const wasValidated of observed) await one.observe(wasValidated)
     captured.restore()

@@ -5,7 +5,6 @@
  * validating resolver can answer. Source: Postfix 3.7 postconf(5) dnssec_probe.
  */
 import type { RecordType } from '@posthorn/dns/dns-answer'
-import type { Resolver } from '@posthorn/dns/resolver'
 import { log } from '@posthorn/log/log'
 
 const TYPES = new Map<string, RecordType>(
@@ -15,12 +14,23 @@ const TYPES = new Map<string, RecordType>(
   ]),
 )
 
+/** The part of Resolver that is needed. */
+export interface ProbedResolver {
+  query: (name: string, type: RecordType, options: { dnssec: boolean }) => Promise<ProbeAnswer>
+}
+
+interface ProbeAnswer {
+  readonly kind: string
+  readonly isSecure?: boolean
+  readonly reason?: string
+}
+
 export class DnssecProbe {
-  readonly #resolver: Pick<Resolver, 'query'>
+  readonly #resolver: ProbedResolver
   readonly #question: string
   #isSettled: boolean
 
-  constructor(resolver: Pick<Resolver, 'query'>, question: string) {
+  constructor(resolver: ProbedResolver, question: string) {
     this.#resolver = resolver
     this.#question = question
     this.#isSettled = question === ''
@@ -43,7 +53,7 @@ export class DnssecProbe {
       if (answer.isSecure === true) return
       log.warning('DNSSEC validation may be unavailable')
       this.#warn('a response that is not DNSSEC validated')
-    } else this.#warn(`no response: ${answer.reason}`)
+    } else this.#warn(`no response: ${answer.reason ?? kind}`)
   }
 
   #warn(what: string): void {
