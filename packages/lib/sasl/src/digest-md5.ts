@@ -10,27 +10,21 @@
  * auth-conf) are not for SMTP, where TLS does that.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import {
-  afterTheEnd,
-  requireUser,
-  SaslError,
-  type Credentials,
-  type Mechanism,
-} from './mechanism.ts'
+import { requireUser, SaslError, type Credentials } from './mechanism.ts'
+import { MutualMechanism } from './mutual-mechanism.ts'
 
 /** RFC 2831 2.1.1 */
 const CHALLENGE_LIMIT = 2048
 
-export class DigestMd5 implements Mechanism {
+export class DigestMd5 extends MutualMechanism<string> {
   readonly name = 'DIGEST-MD5'
-  isComplete = false
   readonly #credentials: Credentials
   readonly #cnonce: string
-  #step: 'first' | 'proof' | 'done' = 'first'
   #expected = ''
 
   /** `cnonce` is for tests. */
   constructor(credentials: Credentials, cnonce = randomBytes(24).toString('base64')) {
+    super()
     this.#credentials = credentials
     this.#cnonce = cnonce
   }
@@ -39,21 +33,7 @@ export class DigestMd5 implements Mechanism {
     return undefined
   }
 
-  respond(challenge: string): string {
-    switch (this.#step) {
-      case 'first':
-        this.#step = 'proof'
-        return this.#prove(challenge)
-      case 'proof':
-        this.#step = 'done'
-        this.#verify(challenge)
-        return ''
-      case 'done':
-        throw afterTheEnd()
-    }
-  }
-
-  #prove(challenge: string): string {
+  protected prove(challenge: string): string {
     requireUser(this.#credentials)
     if (challenge === '') throw unusable('no challenge')
     if (challenge.length > CHALLENGE_LIMIT) throw unusable('a challenge of too many octets')
@@ -100,7 +80,7 @@ export class DigestMd5 implements Mechanism {
     ].join(',')
   }
 
-  #verify(challenge: string): void {
+  protected verify(challenge: string): void {
     const proof = parseDirectives(challenge).get('rspauth')?.at(-1)
     if (proof === undefined) throw new SaslError('generic failure')
     const [given, expected] = [
@@ -113,7 +93,6 @@ export class DigestMd5 implements Mechanism {
         'DIGEST-MD5: the server does not know the password',
       )
     }
-    this.isComplete = true
   }
 }
 

@@ -12,14 +12,8 @@
  */
 import { promisify } from 'node:util'
 import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto'
-import {
-  afterTheEnd,
-  badProtocol,
-  requireUser,
-  SaslError,
-  type Credentials,
-  type Mechanism,
-} from './mechanism.ts'
+import { badProtocol, requireUser, SaslError, type Credentials } from './mechanism.ts'
+import { MutualMechanism } from './mutual-mechanism.ts'
 import { prepare, saslName } from './sasl-name.ts'
 
 /** By the name of the mechanism. */
@@ -36,13 +30,11 @@ const ITERATION_LIMIT = 200_000
 
 const serverFirst = /^r=([!-+\--~]+),s=([A-Za-z0-9+/]+={0,2}),i=([1-9]\d{0,8})(?:,.*)?$/s
 
-export class Scram implements Mechanism {
+export class Scram extends MutualMechanism<Promise<string>> {
   readonly name: ScramName
-  isComplete = false
   readonly #credentials: Credentials
   readonly #nonce: string
   readonly #gs2Header: string
-  #step: 'first' | 'proof' | 'done' = 'first'
   #serverSignature: Buffer = Buffer.alloc(0)
 
   /** `nonce` is for tests. */
@@ -51,6 +43,7 @@ export class Scram implements Mechanism {
     credentials: Credentials,
     nonce = randomBytes(18).toString('base64'),
   ) {
+    super()
     const { authorization } = credentials
     this.name = name
     this.#credentials = credentials
@@ -63,26 +56,12 @@ export class Scram implements Mechanism {
     return this.#gs2Header + this.#clientFirst
   }
 
-  respond(challenge: string): string | Promise<string> {
-    switch (this.#step) {
-      case 'first':
-        this.#step = 'proof'
-        return this.#prove(challenge)
-      case 'proof':
-        this.#step = 'done'
-        this.#verify(challenge)
-        return ''
-      case 'done':
-        throw afterTheEnd()
-    }
-  }
-
   get #clientFirst(): string {
     return `n=${saslName(prepare(this.#credentials.user))},r=${this.#nonce}`
   }
 
   /** RFC 5802 3 */
-  async #prove(challenge: string): Promise<string> {
+  protected async prove(challenge: string): Promise<string> {
     const [, nonce = '', salt = '', iterations = ''] = serverFirst.exec(challenge) ?? []
     // RFC 5802 5.1: a nonce that is ours alone would let the server repeat an old exchange
     if (!nonce.startsWith(this.#nonce) || nonce === this.#nonce) {
@@ -112,7 +91,7 @@ export class Scram implements Mechanism {
     return promisify(pbkdf2)(password, salt, iterations, length, hash)
   }
 
-  #verify(challenge: string): void {
+  protected verify(challenge: string): void {
     const [, value] = /^v=([A-Za-z0-9+/]+={0,2})(?:,.*)?$/s.exec(challenge) ?? []
     if (value === undefined) throw badProtocol(`${this.name}: no signature of the server`)
     const signature = Buffer.from(value, 'base64')
@@ -126,6 +105,5 @@ export class Scram implements Mechanism {
         `${this.name}: the server does not know the password`,
       )
     }
-    this.isComplete = true
   }
 }

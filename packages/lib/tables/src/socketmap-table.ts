@@ -5,7 +5,7 @@
  *
  * Limits: 100 seconds for each wait, 100000 octets for a reply. Source: Postfix 3.7 socketmap_table(5).
  */
-import { log } from '@posthorn/log/log'
+import { openAskedTable } from './asked-table.ts'
 import type { ByteStream } from '@posthorn/stream/byte-stream'
 import { ABSENT, found, tryAgain, type LookupResult, type LookupTable } from './lookup-table.ts'
 import type { TableSource } from './open-table.ts'
@@ -40,20 +40,7 @@ export function openSocketmapTable({ reference, name }: TableSource): LookupTabl
         return tryAgain(`${reference}: bad reply "${reply.slice(0, 100)}"`)
     }
   }
-  return {
-    name: reference,
-    isPattern: true,
-    find: async (key) => {
-      try {
-        return await ask(key)
-      } catch (error) {
-        // Rule 3: a server that does not answer is no answer.
-        const reason = error instanceof Error ? error.message : String(error)
-        log.warning(`table ${reference} lookup error: ${reason}`)
-        return tryAgain(`table ${reference} lookup error: ${reason}`)
-      }
-    },
-  }
+  return openAskedTable(reference, `table ${reference} lookup error`, ask)
 }
 
 function parseServer(name: string): {

@@ -6,7 +6,7 @@
  * `%`, white space and what does not print travel as %XX. The connection is kept; requests go one after the other.
  * Limits: 100 seconds for each wait, 4096 octets for a reply. Source: Postfix 3.7 tcp_table(5).
  */
-import { log } from '@posthorn/log/log'
+import { openAskedTable } from './asked-table.ts'
 import { ABSENT, found, tryAgain, type LookupResult, type LookupTable } from './lookup-table.ts'
 import type { TableSource } from './open-table.ts'
 import { TableOpenError } from './table-error.ts'
@@ -38,20 +38,7 @@ export function openTcpTable({ reference, name }: TableSource): LookupTable {
         return tryAgain(`${reference}: bad reply "${reply.slice(0, 100)}"`)
     }
   }
-  return {
-    name: reference,
-    isPattern: true,
-    find: async (key) => {
-      try {
-        return await ask(key)
-      } catch (error) {
-        // Rule 3: a server that does not answer is no answer.
-        const reason = error instanceof Error ? error.message : String(error)
-        log.warning(`${reference}: ${reason}`)
-        return tryAgain(`${reference}: ${reason}`)
-      }
-    },
-  }
+  return openAskedTable(reference, reference, ask)
 }
 
 export function encodeOctets(text: string): string {
