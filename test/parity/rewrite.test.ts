@@ -3,8 +3,18 @@
  *
  * Needs root and Postfix 3.7.
  */
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import t from 'tap'
 import { compareAnswers, type Questions } from './rewrite-questions.ts'
+
+const directory = await mkdtemp(join(tmpdir(), 'parity-origin-'))
+t.teardown(async () => rm(directory, { recursive: true }))
+await chmod(directory, 0o755)
+/** As Debian's main.cf has it: a file whose first line is the origin. */
+const mailname = join(directory, 'mailname')
+await writeFile(mailname, ' Origin.TEST\nsecond\n')
 
 const FORMS = [
   ...[
@@ -170,6 +180,7 @@ const rewriting: Questions[] = [
   { remote_header_rewrite_domain: 'far.invalid', append_dot_mydomain: 'no' },
   { recipient_delimiter: '+', smtputf8_enable: 'no' },
   { myorigin: '[10.0.0.1]' },
+  { myorigin: mailname },
 ].map((main) => ({
   main: main,
   questions: FORMS.flatMap((form) => [`local ${form}`, `remote ${form}`]),

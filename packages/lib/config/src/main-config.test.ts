@@ -262,6 +262,25 @@ t.test('MainConfig.withOverrides() is the same main.cf for another service', (t)
   t.end()
 })
 
+t.test('MainConfig: myorigin may name a file whose first line it is', (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'origin-'))
+  t.teardown(() => {
+    rmSync(directory, { recursive: true })
+  })
+  const path = join(directory, 'mailname')
+  writeFileSync(path, '  Example.TEST \nsecond\n')
+  const config = MainConfig.of({ myorigin: path })
+  t.equal(config.origin, 'Example.TEST')
+  t.equal(config.text('myorigin'), path, 'as $myorigin')
+  writeFileSync(path, 'a b\n')
+  t.throws(() => MainConfig.of({ myorigin: path }).origin, {
+    message: 'myorigin parameter setting must not contain multiple values: a b',
+  })
+  t.equal(config.origin, 'Example.TEST', 'read once')
+  t.equal(MainConfig.of({ myhostname: 'mx.example.test' }).origin, 'mx.example.test')
+  t.end()
+})
+
 t.test('MainConfig.load() reads the file, or says why not', (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'posthorn-config-'))
   t.teardown(() => {

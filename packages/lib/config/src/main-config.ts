@@ -15,6 +15,7 @@ import { checkLength, toBoolean, toInteger, toKeyword, toSeconds } from './conve
 import { expandMacros, MacroError, MacroOverflowError } from './expand-macros.ts'
 import { defaultDomain, defaultHostname, defaultNetworks } from './host-identity.ts'
 import { readLogicalLines, trimSpace } from './logical-lines.ts'
+import { readMailOrigin } from './mail-origin.ts'
 import { findParameter, keywordSpec } from './parameter-registry.ts'
 import type {
   BooleanParameter,
@@ -166,6 +167,12 @@ export class MainConfig {
   list(name: TextParameter): readonly string[] {
     const text = this.text(name)
     return this.#once(`${name} list`, () => splitList(text))
+  }
+
+  /** The domain of local mail. @throws {ConfigError} */
+  get origin(): string {
+    const myorigin = this.text('myorigin')
+    return this.#once('myorigin value', () => readMailOrigin(myorigin))
   }
 
   boolean(name: BooleanParameter): boolean {

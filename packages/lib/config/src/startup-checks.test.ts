@@ -40,6 +40,8 @@ t.test('checkStartup() finds what cannot work', (t) => {
     [{ soft_bounce: 'maybe' }, 'bad boolean configuration: soft_bounce = maybe'],
     [{ max_use: 'many' }, 'bad numerical configuration: max_use = many'],
     [{ myorigin: 'a b' }, 'myorigin parameter setting must not contain multiple values: a b'],
+    [{ myorigin: '/dev/null' }, 'myorigin file /dev/null is empty'],
+    [{ myorigin: '/no/file' }, '/no/file: cannot open file: No such file or directory'],
     [
       { default_verp_delimiters: 'ab' },
       `${file} parameters default_verp_delimiters and verp_delimiter_filter: bad first VERP delimiter character`,

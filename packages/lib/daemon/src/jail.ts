@@ -19,12 +19,14 @@ function mailOwner(config: MainConfig): UserEntry {
 
 /**
  * Enters the jail; the working directory is the queue directory.
- * @throws {ConfigError} mail_owner is unknown; {SystemError} privileges cannot be dropped: the process must end
+ * @throws {ConfigError} mail_owner is unknown, or myorigin cannot be had; {SystemError} privileges cannot be dropped: the process must end
  */
 export function enterJail(
   config: MainConfig,
   wanted: { isUnprivileged: boolean; isChrooted: boolean },
 ): void {
+  // the file that myorigin may name is outside, too
+  void config.origin
   const isRoot = process.geteuid?.() === 0
   // the user data base is outside the jail
   const owner = wanted.isUnprivileged ? mailOwner(config) : undefined
