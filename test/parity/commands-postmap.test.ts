@@ -3,7 +3,9 @@
  *
  * Databases: Postfix writes hash here, Posthorn cdb; what they hold must be the same. Needs root and Postfix 3.7.
  */
+import { once } from 'node:events'
 import { chmod, chown, mkdtemp, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -62,7 +64,21 @@ const keys = [
   '',
 ]
 
+// a server that keeps its connections: the command ends all the same
+const server = createServer((socket) => {
+  socket.on('data', (octets) => {
+    socket.write(octets.includes('known') ? '200 answer\n' : '500 none\n')
+  })
+  socket.on('error', () => socket.destroy())
+})
+server.listen(0, '127.0.0.1')
+await once(server, 'listening')
+t.teardown(() => server.close())
+const asked = `tcp:127.0.0.1:${(server.address() as AddressInfo).port}`
+
 const lines: readonly CommandCase[] = [
+  ['-q', 'known', asked],
+  ['-q', 'other', asked],
   ...tables.flatMap((table) =>
     keys.map((key) => ['-q', Buffer.from(key, 'latin1').toString(), table]),
   ),

@@ -114,7 +114,12 @@ openLog({ program, stderr: true })
 // Whoever reads us (head, less) may have seen enough.
 // eslint-disable-next-line n/no-process-exit -- nobody is left to tell
 process.stdout.on('error', () => process.exit(0))
-run().catch((error: unknown) => {
-  if (error instanceof ConfigError) for (const line of error.warnings) log.error(line)
-  fatal(error instanceof Error ? error.message : String(error))
-})
+run().then(
+  // a table server's connection is kept for the next question, and there is none
+  // eslint-disable-next-line n/no-process-exit -- a command ends here
+  () => process.stdout.write('', () => process.exit()),
+  (error: unknown) => {
+    if (error instanceof ConfigError) for (const line of error.warnings) log.error(line)
+    fatal(error instanceof Error ? error.message : String(error))
+  },
+)
