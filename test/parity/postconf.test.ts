@@ -25,7 +25,8 @@ interface Shown {
   readonly diagnostics: readonly string[]
 }
 
-const PARAMETERS_OF_OURS = /^(?:dns_nameservers|service_worker_(?:limit|use_factor))\b/
+const PARAMETERS_OF_OURS =
+  /^(?:dns_nameservers|service_worker_(?:limit|use_factor)|(?:smtp|lmtp)_chunking_enable|mta_sts_\w+|tlsrpt_\w+)\b/
 /** What a build decides: who it is, and where its files are; and defaults of ours (docs/differences.md). */
 const OF_THE_BUILD =
   /^(?:alias_maps|command_directory|daemon_directory|html_directory|mail_name|mail_release_date|mail_version|manpage_directory|process_id|readme_directory|shlib_directory|(?:smtp|lmtp)_tls_connection_reuse)\b/

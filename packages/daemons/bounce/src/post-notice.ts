@@ -7,9 +7,8 @@
 import { quoteAddress } from '@posthorn/address/quote-address'
 import { formatMailDate } from '@posthorn/message/mail-date'
 import { formatLocalReceived } from '@posthorn/message/received'
-import { encodeAttribute } from '@posthorn/queue/named-attribute'
+import { beginInternalMail, END_OF_INTERNAL_MAIL } from '@posthorn/queue/internal-mail'
 import { encodeRecord, RECORD } from '@posthorn/queue/record'
-import { encodeTimeRecord, queueTimeNow } from '@posthorn/queue/time-record'
 import { CLEANUP_FLAGS, openCleanup } from '@posthorn/wire/cleanup-protocol'
 import type { BounceSettings } from './bounce-settings.ts'
 
@@ -21,6 +20,8 @@ export interface NoticeEnvelope {
   /** Internal form. */
   readonly recipient: string
   readonly isUtf8: boolean
+  /** REQUIRETLS */
+  readonly requiresTls: boolean
 }
 
 /** What write() gets: lines without line ends. */
@@ -64,7 +65,10 @@ export async function postNotice(
   write: (writer: NoticeWriter) => Promise<void>,
 ): Promise<string> {
   const session = await openCleanup(settings.cleanupPath, {
-    flags: settings.cleanupFlags | (envelope.isUtf8 ? CLEANUP_FLAGS.smtpUtf8 : 0),
+    flags:
+      settings.cleanupFlags |
+      (envelope.isUtf8 ? CLEANUP_FLAGS.smtpUtf8 : 0) |
+      (envelope.requiresTls ? CLEANUP_FLAGS.requireTls : 0),
     timeoutMs: settings.timeoutMs,
   })
   try {
@@ -73,12 +77,7 @@ export async function postNotice(
       await session.ready()
     })
     const nowMs = Date.now()
-    writer.record(encodeTimeRecord(queueTimeNow()))
-    writer.record(encodeAttribute('log_message_origin', 'local'))
-    writer.record(encodeAttribute('trace_flags', 0))
-    writer.record(encodeRecord(RECORD.sender, envelope.sender))
-    writer.record(encodeRecord(RECORD.recipient, envelope.recipient))
-    writer.record(encodeRecord(RECORD.message))
+    writer.record(beginInternalMail(envelope.sender, envelope.recipient))
     const { hostname, mailName } = settings
     const { queueId } = session
     formatLocalReceived({ hostname, mailName, queueId, timeMs: nowMs }).forEach((line) => {
@@ -86,7 +85,7 @@ export async function postNotice(
     })
     writer.line(`Date: ${formatMailDate(nowMs)}`)
     await write(writer)
-    writer.record(encodeRecord(RECORD.extracted) + encodeRecord(RECORD.end))
+    writer.record(END_OF_INTERNAL_MAIL)
     await writer.flush()
     const { status, reason } = await session.finish()
     if (status !== 0) {

@@ -10,9 +10,8 @@ import { log } from '@posthorn/log/log'
 import { formatMailDate } from '@posthorn/message/mail-date'
 import { formatLocalReceived } from '@posthorn/message/received'
 import { errorReason } from '@posthorn/native/system-error'
-import { encodeAttribute } from '@posthorn/queue/named-attribute'
+import { beginInternalMail, END_OF_INTERNAL_MAIL } from '@posthorn/queue/internal-mail'
 import { encodeRecord, RECORD } from '@posthorn/queue/record'
-import { encodeTimeRecord, queueTimeNow } from '@posthorn/queue/time-record'
 import { CLEANUP_FLAGS, openCleanup } from '@posthorn/wire/cleanup-protocol'
 import type { Protocol } from './client-options.ts'
 import type { Session, SessionTrouble } from './session.ts'
@@ -99,15 +98,9 @@ export class PostmasterNotices {
         'For other details, see the local mail logfile',
       ]
       submission.send(
-        encodeTimeRecord(queueTimeNow()) +
-          encodeAttribute('log_message_origin', 'local') +
-          encodeAttribute('trace_flags', 0) +
-          encodeRecord(RECORD.sender, this.#sender) +
-          encodeRecord(RECORD.recipient, recipient) +
-          encodeRecord(RECORD.message) +
+        beginInternalMail(this.#sender, recipient) +
           lines.map((line) => encodeRecord(RECORD.line, line)).join('') +
-          encodeRecord(RECORD.extracted) +
-          encodeRecord(RECORD.end),
+          END_OF_INTERNAL_MAIL,
       )
       const { status, reason } = await submission.finish()
       if (status !== 0) throw new Error(reason)

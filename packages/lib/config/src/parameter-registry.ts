@@ -9,9 +9,11 @@ import { FLAG_PARAMETERS } from './registry/flag-parameters.ts'
 import { INTEGER_PARAMETERS } from './registry/integer-parameters.ts'
 import { KEYWORD_PARAMETERS } from './registry/keyword-parameters.ts'
 import {
+  OWN_BOOLEAN_PARAMETERS,
   OWN_INTEGER_PARAMETERS,
   OWN_KEYWORD_PARAMETERS,
   OWN_TEXT_PARAMETERS,
+  OWN_TIME_PARAMETERS,
 } from './registry/own-parameters.ts'
 import { RAW_PARAMETERS } from './registry/raw-parameters.ts'
 import { TEXT_PARAMETERS } from './registry/text-parameters.ts'
@@ -20,9 +22,9 @@ import type { IntegerSpec, KeywordSpec, ParameterSpec, TimeSpec } from './parame
 
 const ALL_KEYWORDS = { ...KEYWORD_PARAMETERS, ...OWN_KEYWORD_PARAMETERS }
 
-export type BooleanParameter = keyof typeof BOOLEAN_PARAMETERS
+export type BooleanParameter = keyof typeof BOOLEAN_PARAMETERS | keyof typeof OWN_BOOLEAN_PARAMETERS
 export type IntegerParameter = keyof typeof INTEGER_PARAMETERS | keyof typeof OWN_INTEGER_PARAMETERS
-export type TimeParameter = keyof typeof TIME_PARAMETERS
+export type TimeParameter = keyof typeof TIME_PARAMETERS | keyof typeof OWN_TIME_PARAMETERS
 export type KeywordParameter = keyof typeof ALL_KEYWORDS
 export type FlagParameter = keyof typeof FLAG_PARAMETERS
 export type RawParameter = keyof typeof RAW_PARAMETERS
@@ -47,8 +49,8 @@ export type RegisteredParameter =
 
 type Table<Spec> = Readonly<Record<string, Spec>>
 
-const booleans: Table<ParameterSpec> = BOOLEAN_PARAMETERS
-const times: Table<TimeSpec> = TIME_PARAMETERS
+const booleans: readonly Table<ParameterSpec>[] = [BOOLEAN_PARAMETERS, OWN_BOOLEAN_PARAMETERS]
+const times: Table<TimeSpec> = { ...TIME_PARAMETERS, ...OWN_TIME_PARAMETERS }
 const integers: readonly Table<IntegerSpec>[] = [INTEGER_PARAMETERS, OWN_INTEGER_PARAMETERS]
 const texts: readonly Table<ParameterSpec>[] = [TEXT_PARAMETERS, OWN_TEXT_PARAMETERS]
 const raws: Table<ParameterSpec> = RAW_PARAMETERS
@@ -69,10 +71,12 @@ export function findParameter(name: string): RegisteredParameter | undefined {
     const spec = get(table, name)
     if (spec) return { type: 'integer', spec }
   }
+  for (const table of booleans) {
+    const spec = get(table, name)
+    if (spec) return { type: 'boolean', spec }
+  }
   const time = get(times, name)
   if (time) return { type: 'time', spec: time }
-  const boolean = get(booleans, name)
-  if (boolean) return { type: 'boolean', spec: boolean }
   const keyword = get(keywords, name)
   if (keyword) return { type: 'keyword', spec: keyword }
   const flag = get(flags, name)
@@ -88,7 +92,7 @@ export function keywordSpec(name: KeywordParameter): KeywordSpec {
 
 /** All built-in names, unsorted. */
 export function parameterNames(): string[] {
-  return [...texts, ...integers, times, booleans, keywords, flags, raws].flatMap((table) =>
+  return [...texts, ...integers, times, ...booleans, keywords, flags, raws].flatMap((table) =>
     Object.keys(table),
   )
 }

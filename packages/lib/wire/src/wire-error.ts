@@ -16,3 +16,14 @@ export class ServiceError extends Error {
   readonly code = 'POSTHORN_SERVICE'
   override name = 'ServiceError'
 }
+
+/** tlsproxy(8) had the connection, and there was no handshake on it: in all likelihood the peer's doing. */
+export class ProxiedHandshakeError extends ServiceError {
+  override name = 'ProxiedHandshakeError'
+}
+
+/** What claims to be the result of a TLS session is none. */
+export class TlsrptError extends SyntaxError {
+  readonly code = 'POSTHORN_TLSRPT'
+  override name = 'TlsrptError'
+}
