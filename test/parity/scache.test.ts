@@ -2,9 +2,11 @@
  * scache.test - the connection cache, asked the same by hand in Postfix and in Posthorn
  *
  * Three cache services in one instance: one with the usual limits, one with a short time to live, one that reports
- * every second. Replies are compared octet for octet, and so are the lines in the log.
+ * every second. Replies are compared octet for octet, and so are the lines in the log. What Postfix does not survive (few
+ * descriptors) or has everybody wait for (a client that does not go on) is for Posthorn alone.
  */
 import { openSync, readFileSync } from 'node:fs'
+import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Descriptor } from '@posthorn/native/descriptor'
 import { pipePair } from '@posthorn/native/socket'
@@ -21,7 +23,7 @@ import {
 } from '@posthorn/wire/scache-protocol'
 import t from 'tap'
 import type { Instance } from '../../scripts/instance.ts'
-import { comparable, onBoth } from './both-systems.ts'
+import { comparable, onBoth, startSystem } from './both-systems.ts'
 
 const options = {
   main: { max_idle: '1s', connection_cache_ttl_limit: '100s' },
@@ -30,6 +32,14 @@ const options = {
     'report unix - - n - 1 scache -o connection_cache_status_update_time=1s -o max_idle=100s',
   ],
 }
+
+/** How many descriptors this process may have: that of the caches is the same. */
+function descriptorLimit(): number {
+  const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? []
+  return Number(soft ?? Infinity)
+}
+
+const devNull = (): Descriptor => Descriptor.fresh(openSync('/dev/null', 'r'))
 
 /** One client of a cache, that notes what it is answered. */
 class Client {
@@ -240,6 +250,92 @@ t.test('time to live: of the request, and at most connection_cache_ttl_limit', a
   })
   t.same(seen.postfix, { found: [true, false], inTime: [true, true] }, 'Postfix')
   t.same(seen.posthorn, seen.postfix, 'Posthorn')
+})
+
+t.test('5,000 connections at once, labels of 100 KB', async (t) => {
+  const clientCount = 50
+  const each = Math.floor(Math.min(5000, descriptorLimit() / 2) / clientCount)
+  const most = clientCount * each
+  const seen = await onBoth(t, options, async (instance) => {
+    const clients = await Promise.all(
+      Array.from({ length: clientCount }, async () => Client.connect(instance)),
+    )
+    const forAll = async (work: (client: Client, at: number) => Promise<void>): Promise<void> => {
+      await Promise.all(clients.map(work))
+    }
+    await forAll(async (client, at) => {
+      await client.bind(`D${at}`, 'p', `E${at}`, 90)
+      for (let n = 0; n < each; n++) await client.saveDescriptor(`E${at}`, 'q', devNull(), 90)
+    })
+    let hits = 0
+    await forAll(async (client, at) => {
+      for (let n = 0; n <= each; n++) {
+        const found = await client.findDestination(`D${at}`)
+        if (found !== undefined) hits += 1
+        found?.close()
+      }
+    })
+    const [one] = clients
+    const long = 'L'.repeat(100_000)
+    await one?.saveDescriptor(long, 'P'.repeat(100_000), devNull())
+    const found = await one?.findEndpoint(long)
+    const reply = one?.replies.at(-1)?.length
+    found?.close()
+    await one?.findEndpoint('none') // so that it is not gone before the cache knows that it has its connection
+    const bad = clients.flatMap(({ replies }) => replies).filter((text) => text.includes('\x001\0'))
+    for (const client of clients) client.close()
+    const lines = await untilReported(instance)
+    return { hits, reply, hasLong: found !== undefined, bad, lines }
+  })
+  t.equal(seen.posthorn.hits, most)
+  t.same(seen.posthorn, seen.postfix)
+  t.match(seen.posthorn.lines.at(-1), new RegExp(`addresses=${clientCount} connection=${most}$`))
+})
+
+t.test('few descriptors, and a client that does not go on: Posthorn alone', async (t) => {
+  const instance = await startSystem(t, 'posthorn', {
+    main: { ...options.main, connection_cache_protocol_timeout: '1s' },
+    master: ['small unix - - n - 1 small-scache'],
+  })
+  const program = join(instance.directory, 'libexec/small-scache')
+  await writeFile(program, '#!/bin/sh\nulimit -n 64\nexec "${0%/*}/scache" "$@"\n')
+  await chmod(program, 0o755)
+  const client = await Client.connect(instance, 'small')
+  const pipes: Descriptor[] = []
+  for (let n = 0; n < 100; n++) pipes.push(await client.save(`E${n}`, 'p', n < 50 ? 90 : 60))
+  t.same(new Set(client.replies), new Set([dummy, 'status\x000\0\0']), 'all are taken')
+  const isKept = pipes.map((pipe) => pipe.readText() === undefined)
+  const kept = isKept.filter(Boolean).length
+  t.ok(kept >= 8 && kept < 64, `${kept} are kept`)
+  t.ok(
+    isKept.slice(0, 50).filter(Boolean).length >= kept - 1,
+    'those that live longest, and the last one',
+  )
+  const others = await Promise.all(
+    Array.from({ length: 100 }, async () =>
+      Client.connect(instance, 'small').catch(() => undefined),
+    ),
+  )
+  const last = await Client.connect(instance, 'small')
+  t.ok((await last.ask(FindEndpoint.encode({ endpoint: 'none' }))).startsWith('status\x002\0'))
+  for (const one of [...others, client, last]) one?.close()
+
+  const stuck = await Client.connect(instance)
+  await stuck.ask(SaveEndpoint.encode({ ttlSeconds: 9, endpoint: 'stuck', properties: '' }))
+  const good = await Client.connect(instance)
+  t.ok((await good.ask(FindEndpoint.encode({ endpoint: 'none' }))).startsWith('status\x002\0'))
+  const stuckSays = /scache_save_endp_service: unable to receive file descriptor: .*wait/
+  await waitFor(async () => stuckSays.test(await instance.log()), 'its time to be over', 10_000)
+  for (const one of [stuck, good]) one.close()
+  const early = /scache\[\d+\]: statistics: connections closed early for want of room=(\d+)/
+  const line = await waitFor(
+    async () => early.exec(await instance.log()) ?? undefined,
+    'statistics',
+    10_000,
+  )
+  t.ok(Number(line[1]) >= 100 - kept, line[0])
+  t.notMatch(await instance.log(), /fatal|panic/)
+  for (const pipe of pipes) pipe.close()
 })
 
 t.test('many connections to one endpoint; statistics while the cache runs', async (t) => {

@@ -22,6 +22,7 @@ import {
   ScacheStatusReply,
   type FindDestination,
   type FindEndpoint,
+  type SaveDestination,
   type SaveEndpoint,
   type ScacheRequest,
 } from '@posthorn/wire/scache-protocol'
@@ -32,6 +33,8 @@ import type { ConnectionCache } from './connection-cache.ts'
 export interface CacheState {
   readonly cache: ConnectionCache<Descriptor>
   readonly statistics: CacheStatistics
+  /** Connections that there may be now. */
+  readonly connectionLimit: number
 }
 
 const { ok, bad, failed } = SCACHE_STATUS
@@ -51,14 +54,7 @@ export async function answer(state: CacheState, channel: Channel, attrs: AttrLis
       await findEndpoint(state, channel, request)
       return
     case 'save_dest':
-      state.cache.saveDestination(
-        request.ttlSeconds,
-        request.destination,
-        request.properties,
-        request.endpoint,
-      )
-      state.statistics.sampleKeys(state.cache)
-      channel.send(ScacheStatusReply.encode({ status: ok }))
+      saveDestination(state, channel, request)
       return
     case 'find_dest':
       await findDestination(state, channel, request)
@@ -101,11 +97,26 @@ function notFoundDestination(status: number): string {
   })
 }
 
-async function saveEndpoint(
+function saveDestination(
   { cache, statistics }: CacheState,
+  channel: Channel,
+  request: RequestOf<typeof SaveDestination>,
+): void {
+  const { ttlSeconds, destination, properties, endpoint } = request
+  statistics.countEarly(cache.saveDestination(ttlSeconds, destination, properties, endpoint))
+  statistics.sampleKeys(cache)
+  channel.send(ScacheStatusReply.encode({ status: ok }))
+}
+
+async function saveEndpoint(
+  state: CacheState,
   channel: Channel,
   request: RequestOf<typeof SaveEndpoint>,
 ): Promise<void> {
+  const { cache, statistics } = state
+  const { ttlSeconds, endpoint, properties } = request
+  // room first: a descriptor beyond the limit of the process could not be received
+  statistics.countEarly(cache.keepAtMost(state.connectionLimit - 1))
   channel.send(dummy)
   let connection: Descriptor
   try {
@@ -118,8 +129,10 @@ async function saveEndpoint(
     if (channel.stream.isOpen) channel.send(ScacheStatusReply.encode({ status: failed }))
     return
   }
-  cache.saveEndpoint(request.ttlSeconds, request.endpoint, request.properties, connection)
+  statistics.countEarly(cache.saveEndpoint(ttlSeconds, endpoint, properties, connection))
   statistics.sampleConnections(cache)
+  // others have saved meanwhile, and clients have come
+  statistics.countEarly(cache.keepAtMost(state.connectionLimit))
   channel.send(ScacheStatusReply.encode({ status: ok }))
 }
 

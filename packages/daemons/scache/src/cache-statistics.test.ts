@@ -32,3 +32,17 @@ t.test('report() truncates percentages and resets everything', (t) => {
   t.same(statistics.report(start), [])
   t.end()
 })
+
+t.test('report() has connections that went early in a line of their own', (t) => {
+  const statistics = new CacheStatistics(start)
+  statistics.countEarly(0)
+  t.same(statistics.report(start), [])
+  statistics.countEarly(2)
+  statistics.countEarly(1)
+  t.same(statistics.report(start), [
+    'statistics: start interval Nov  3 23:03:05',
+    'statistics: connections closed early for want of room=3',
+  ])
+  t.same(statistics.report(start), [])
+  t.end()
+})

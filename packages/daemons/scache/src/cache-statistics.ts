@@ -3,6 +3,7 @@
  *
  * Lookups by destination are "domain" lookups, lookups by endpoint "address" lookups; the endpoint that a lookup by
  * destination takes is not counted again. After a report everything starts at zero, the high-water marks included.
+ * Connections that had to go early, for want of room, have a line of their own, which Postfix does not have.
  *
  * Source: Postfix 3.7 scache(8); scan tools read these lines.
  */
@@ -25,6 +26,7 @@ export class CacheStatistics {
   #maxDestinations = 0
   #maxEndpoints = 0
   #maxConnections = 0
+  #earlyCount = 0
   #startedAtMs: number
 
   constructor(nowMs: number) {
@@ -37,6 +39,11 @@ export class CacheStatistics {
 
   countEndpoint(isHit: boolean): void {
     this.#endpoint[isHit ? 'hits' : 'misses'] += 1
+  }
+
+  /** So many connections were closed before their time. */
+  countEarly(count: number): void {
+    this.#earlyCount += count
   }
 
   /** After a binding was saved. */
@@ -63,6 +70,9 @@ export class CacheStatistics {
           ` addresses=${this.#maxEndpoints} connection=${this.#maxConnections}`,
       )
     }
+    if (this.#earlyCount > 0) {
+      lines.push(`statistics: connections closed early for want of room=${this.#earlyCount}`)
+    }
     if (lines.length > 0)
       lines.unshift(`statistics: start interval ${formatLogStamp(this.#startedAtMs, ' ')}`)
     this.#startedAtMs = nowMs
@@ -71,6 +81,7 @@ export class CacheStatistics {
     this.#maxDestinations = 0
     this.#maxEndpoints = 0
     this.#maxConnections = 0
+    this.#earlyCount = 0
     return lines
   }
 }

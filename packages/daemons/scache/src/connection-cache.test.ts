@@ -125,6 +125,54 @@ t.test('an expired connection is not handed out, its younger neighbour is', (t) 
   t.end()
 })
 
+t.test('keepAtMost() closes those that expire next', (t) => {
+  const { cache, save } = newCache()
+  const fds = [save('E1', 'a', 30), save('E1', 'b', 10), save('E2', 'c', 20), save('E3', 'd', 10)]
+  t.equal(cache.keepAtMost(4), 0)
+  t.equal(cache.keepAtMost(2), 2)
+  t.same(
+    fds.map((fd) => fd.isOpen),
+    [true, false, true, false],
+  )
+  t.equal(cache.endpointCount, 2)
+  t.equal(cache.keepAtMost(0), 2)
+  t.ok(cache.isEmpty)
+  t.end()
+})
+
+t.test('what has expired makes room first, and was not closed early', (t) => {
+  const { clock, cache, save } = newCache()
+  save('E1', 'old', 1)
+  const young = save('E1', 'young', 5)
+  clock.ms += 1000
+  t.equal(cache.keepAtMost(1), 0)
+  t.ok(young.isOpen)
+  t.end()
+})
+
+t.test('texts have a limit; what expires next makes room', (t) => {
+  const clock = { ms: 1_000_000_000 }
+  const cache = new ConnectionCache<FakeConnection>({
+    ttlLimitSeconds: 1000,
+    now: () => clock.ms,
+    octetsLimit: 3000,
+  })
+  const fd = new FakeConnection('fd')
+  const text = 'x'.repeat(500)
+  t.equal(cache.saveEndpoint(20, 'E', text, fd), 0)
+  t.equal(cache.saveDestination(10, 'D1', text, 'E'), 0)
+  t.equal(cache.saveDestination(30, 'D2', text, 'E'), 0)
+  t.equal(cache.saveDestination(30, 'D3', text, 'E'), 0)
+  t.equal(cache.destinationCount, 2, 'the binding of 10 s went')
+  t.ok(fd.isOpen)
+  t.equal(cache.saveDestination(30, 'D4', text, 'E'), 1)
+  t.notOk(fd.isOpen)
+  t.equal(cache.destinationCount, 3)
+  t.equal(cache.saveDestination(30, 'D5', 'x'.repeat(9000), 'E'), 0)
+  t.ok(cache.isEmpty, 'too large even alone')
+  t.end()
+})
+
 t.test('closeAll() closes what is left', (t) => {
   const { cache, save } = newCache()
   const fds = [save('E1', 'a'), save('E1', 'b'), save('E2', 'c')]

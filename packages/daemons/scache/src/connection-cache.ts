@@ -13,23 +13,27 @@
  * Time is counted in whole seconds, so an element with a time to live of 2 goes between 1 and 2 seconds later. Expired
  * elements are dropped before every operation, and by dropExpired().
  *
- * Holds: connections, which it closes when they expire. Their number is limited by the time to live alone.
- * Source: Postfix 3.7 scache(8).
+ * Holds: connections, which it closes when they expire, or when the caller wants room.
+ * Limits: `octetsLimit` for texts and what they cost; beyond it the elements go that would expire next. The number of
+ *   connections is limited by whoever knows how many descriptors the process may have: keepAtMost().
+ * Source: Postfix 3.7 scache(8), which has no limits.
  */
+import { ExpiryOrder, type Expiring } from './expiry-order.ts'
+
 export interface Closable {
   close: () => void
 }
 
-interface EndpointElement<C> {
+interface EndpointElement<C> extends Expiring {
+  readonly label: string
   readonly properties: string
   readonly connection: C
-  readonly expiresAtSeconds: number
 }
 
-interface DestinationElement {
+interface DestinationElement extends Expiring {
+  readonly label: string
   readonly properties: string
   readonly endpoint: string
-  expiresAtSeconds: number
 }
 
 export interface CachedEndpoint<C> {
@@ -47,19 +51,30 @@ export interface ConnectionCacheOptions {
   readonly ttlLimitSeconds: number
   /** the wall clock in ms */
   readonly now?: () => number
+  /** Default: 64 MB. */
+  readonly octetsLimit?: number
 }
+
+const OCTETS_LIMIT = 64 * 1024 * 1024
+/** What an element takes beyond its texts, more or less. */
+const ELEMENT_OCTETS = 300
 
 export class ConnectionCache<C extends Closable> {
   readonly #ttlLimitSeconds: number
   readonly #now: () => number
-  readonly #destinations = new Map<string, DestinationElement[]>()
-  readonly #endpoints = new Map<string, EndpointElement<C>[]>()
+  readonly #octetsLimit: number
+  readonly #destinations = new Map<string, Set<DestinationElement>>()
+  readonly #endpoints = new Map<string, Set<EndpointElement<C>>>()
+  readonly #destinationOrder = new ExpiryOrder<DestinationElement>()
+  readonly #endpointOrder = new ExpiryOrder<EndpointElement<C>>()
   #connectionCount = 0
+  #octets = 0
   #droppedAtSeconds = 0
 
   constructor(options: ConnectionCacheOptions) {
     this.#ttlLimitSeconds = options.ttlLimitSeconds
     this.#now = options.now ?? Date.now
+    this.#octetsLimit = options.octetsLimit ?? OCTETS_LIMIT
   }
 
   /** Destinations with at least one binding. */
@@ -80,50 +95,48 @@ export class ConnectionCache<C extends Closable> {
     return this.#destinations.size === 0 && this.#endpoints.size === 0
   }
 
-  /** Takes `connection` over. */
-  saveEndpoint(ttlSeconds: number, endpoint: string, properties: string, connection: C): void {
-    const expiresAtSeconds = this.dropExpired() + Math.min(ttlSeconds, this.#ttlLimitSeconds)
-    const element = { properties, connection, expiresAtSeconds }
-    const elements = this.#endpoints.get(endpoint)
-    if (elements === undefined) this.#endpoints.set(endpoint, [element])
-    else elements.push(element)
+  /** Takes `connection` over. @returns how many connections went early, to make room for the text */
+  saveEndpoint(ttlSeconds: number, label: string, properties: string, connection: C): number {
+    const expiresAtSeconds = this.#expiry(ttlSeconds)
+    const element = { label, properties, connection, expiresAtSeconds }
+    add(this.#endpoints, element)
+    this.#endpointOrder.add(element)
     this.#connectionCount += 1
+    this.#octets += octetsOf(element)
+    return this.#keepOctets()
   }
 
   /** Gives up the oldest connection of an endpoint; it is the caller's now. */
-  takeEndpoint(endpoint: string): CachedEndpoint<C> | undefined {
+  takeEndpoint(label: string): CachedEndpoint<C> | undefined {
     this.dropExpired()
-    const elements = this.#endpoints.get(endpoint)
-    const oldest = elements?.shift()
-    if (elements === undefined || oldest === undefined) return undefined
-    if (elements.length === 0) this.#endpoints.delete(endpoint)
-    this.#connectionCount -= 1
+    const oldest = this.#endpoints.get(label)?.values().next().value
+    if (oldest === undefined) return undefined
+    this.#endpointOrder.remove(oldest)
+    this.#forgetEndpoint(oldest)
     return oldest
   }
 
-  saveDestination(
-    ttlSeconds: number,
-    destination: string,
-    properties: string,
-    endpoint: string,
-  ): void {
-    const expiresAtSeconds = this.dropExpired() + Math.min(ttlSeconds, this.#ttlLimitSeconds)
-    const elements = this.#destinations.get(destination)
-    if (elements === undefined) {
-      this.#destinations.set(destination, [{ properties, endpoint, expiresAtSeconds }])
-      return
+  /** @returns how many connections went early, to make room for the text */
+  saveDestination(ttlSeconds: number, label: string, properties: string, endpoint: string): number {
+    const expiresAtSeconds = this.#expiry(ttlSeconds)
+    for (const known of this.#destinations.get(label) ?? []) {
+      if (known.endpoint !== endpoint || known.properties !== properties) continue
+      this.#destinationOrder.remove(known)
+      known.expiresAtSeconds = expiresAtSeconds
+      this.#destinationOrder.add(known)
+      return 0
     }
-    const known = elements.find(
-      (element) => element.endpoint === endpoint && element.properties === properties,
-    )
-    if (known === undefined) elements.push({ properties, endpoint, expiresAtSeconds })
-    else known.expiresAtSeconds = expiresAtSeconds
+    const element = { label, properties, endpoint, expiresAtSeconds }
+    add(this.#destinations, element)
+    this.#destinationOrder.add(element)
+    this.#octets += octetsOf(element)
+    return this.#keepOctets()
   }
 
   /** Gives up a connection of the first binding of a destination that leads to one. */
-  takeDestination(destination: string): CachedDestination<C> | undefined {
+  takeDestination(label: string): CachedDestination<C> | undefined {
     this.dropExpired()
-    for (const binding of this.#destinations.get(destination) ?? []) {
+    for (const binding of this.#destinations.get(label) ?? []) {
       const found = this.takeEndpoint(binding.endpoint)
       if (found === undefined) continue
       return {
@@ -135,23 +148,28 @@ export class ConnectionCache<C extends Closable> {
     return undefined
   }
 
+  /** Closes connections until so many are left, those first that would expire next. @returns how many went early */
+  keepAtMost(count: number): number {
+    this.dropExpired()
+    let closedCount = 0
+    while (this.#connectionCount > Math.max(0, count)) {
+      const { first } = this.#endpointOrder
+      if (first === undefined) break
+      this.#endpointOrder.remove(first)
+      this.#closeEndpoint(first)
+      closedCount += 1
+    }
+    return closedCount
+  }
+
   /** Closes and forgets what has lived long enough. @returns the time, in whole seconds */
   dropExpired(): number {
     const nowSeconds = Math.floor(this.#now() / 1000)
     if (nowSeconds === this.#droppedAtSeconds) return nowSeconds
     this.#droppedAtSeconds = nowSeconds
-    for (const [label, elements] of this.#endpoints) {
-      const kept = elements.filter((element) => element.expiresAtSeconds > nowSeconds)
-      if (kept.length === elements.length) continue
-      for (const element of elements) {
-        if (element.expiresAtSeconds <= nowSeconds) element.connection.close()
-      }
-      this.#connectionCount -= elements.length - kept.length
-      replaceOrDelete(this.#endpoints, label, kept)
-    }
-    for (const [label, elements] of this.#destinations) {
-      const kept = elements.filter((element) => element.expiresAtSeconds > nowSeconds)
-      if (kept.length < elements.length) replaceOrDelete(this.#destinations, label, kept)
+    for (const element of this.#endpointOrder.takeExpired(nowSeconds)) this.#closeEndpoint(element)
+    for (const element of this.#destinationOrder.takeExpired(nowSeconds)) {
+      this.#forgetDestination(element)
     }
     return nowSeconds
   }
@@ -163,11 +181,70 @@ export class ConnectionCache<C extends Closable> {
     }
     this.#endpoints.clear()
     this.#destinations.clear()
+    this.#endpointOrder.clear()
+    this.#destinationOrder.clear()
     this.#connectionCount = 0
+    this.#octets = 0
+  }
+
+  #expiry(ttlSeconds: number): number {
+    return this.dropExpired() + Math.min(ttlSeconds, this.#ttlLimitSeconds)
+  }
+
+  #keepOctets(): number {
+    let closedCount = 0
+    while (this.#octets > this.#octetsLimit) {
+      const endpoint = this.#endpointOrder.first
+      const destination = this.#destinationOrder.first
+      const isEndpointLater =
+        endpoint !== undefined &&
+        destination !== undefined &&
+        destination.expiresAtSeconds <= endpoint.expiresAtSeconds
+      if (endpoint !== undefined && !isEndpointLater) {
+        this.#endpointOrder.remove(endpoint)
+        this.#closeEndpoint(endpoint)
+        closedCount += 1
+      } else if (destination !== undefined) {
+        this.#destinationOrder.remove(destination)
+        this.#forgetDestination(destination)
+      } else break
+    }
+    return closedCount
+  }
+
+  #closeEndpoint(element: EndpointElement<C>): void {
+    this.#forgetEndpoint(element)
+    element.connection.close()
+  }
+
+  #forgetEndpoint(element: EndpointElement<C>): void {
+    remove(this.#endpoints, element)
+    this.#connectionCount -= 1
+    this.#octets -= octetsOf(element)
+  }
+
+  #forgetDestination(element: DestinationElement): void {
+    remove(this.#destinations, element)
+    this.#octets -= octetsOf(element)
   }
 }
 
-function replaceOrDelete<T>(table: Map<string, T[]>, label: string, kept: T[]): void {
-  if (kept.length === 0) table.delete(label)
-  else table.set(label, kept)
+interface Labelled {
+  readonly label: string
+}
+
+function add<E extends Labelled>(table: Map<string, Set<E>>, element: E): void {
+  const elements = table.get(element.label)
+  if (elements === undefined) table.set(element.label, new Set([element]))
+  else elements.add(element)
+}
+
+function remove<E extends Labelled>(table: Map<string, Set<E>>, element: E): void {
+  const elements = table.get(element.label)
+  if (elements?.delete(element) === true && elements.size === 0) table.delete(element.label)
+}
+
+function octetsOf(element: { label: string; properties: string; endpoint?: string }): number {
+  const { label, properties, endpoint = '' } = element
+  return ELEMENT_OCTETS + label.length + properties.length + endpoint.length
 }
