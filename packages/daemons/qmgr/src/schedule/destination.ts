@@ -4,7 +4,8 @@
  *     ready (window > 0) ──cohort of failures──▶ throttled ──timer, flush, success──▶ ready
  *     ready ──delivery done, rate delay set──▶ suspended ──timer──▶ ready
  *
- * A destination exists as long as it has entries, or is not ready; everything it learned goes with it.
+ * A destination exists as long as it has entries, or is not ready; everything it learned goes with it, but for what
+ * recent-traffic.ts keeps for a second.
  * Source: Postfix 3.7 qmgr(8).
  */
 import type { Timer } from './clock.ts'

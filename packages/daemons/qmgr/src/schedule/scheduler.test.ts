@@ -334,6 +334,25 @@ t.test('Scheduler turns connection caching on for deliveries back to back', asyn
   t.ok(destination?.storesConnections && destination.loadsConnections)
 })
 
+t.test('Scheduler keeps connection caching on when mail runs out for a moment', async (t) => {
+  const sim = new Simulation()
+  const sendOne = async (): Promise<boolean> => {
+    sim.send(['a@x.test'])
+    await sim.settle()
+    return sim.running[0]?.entry.destination.loadsConnections === true
+  }
+  t.notOk(await sendOne())
+  await sim.end()
+  t.notOk(await sendOne(), 'one after the other is not back to back')
+  for (const address of addresses(8, 'x.test')) sim.send([address])
+  await sim.drain()
+  t.equal(sim.scheduler.transport('smtp').destinations.size, 0)
+  t.ok(await sendOne(), 'it was, a moment ago')
+  await sim.drain()
+  sim.clock.advance(3)
+  t.notOk(await sendOne(), 'it was, long ago')
+})
+
 t.test('Scheduler warns of a destination that fills the active queue', async (t) => {
   const sim = new Simulation()
   sim.limits.activeMessages = 20

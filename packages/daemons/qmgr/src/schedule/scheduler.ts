@@ -278,6 +278,7 @@ export class Scheduler {
     const known = transport.destinations.get(name)
     if (known !== undefined) return known
     const destination = new Destination(transport, name, nexthop)
+    destination.lastCompletionSeconds = transport.recentTraffic.take(name)
     transport.destinations.set(name, destination)
     this.destinationCount += 1
     return destination
@@ -290,6 +291,9 @@ export class Scheduler {
     if (state !== 'ready' && !(state === 'throttled' && isCrowded)) return
     destination.timer?.cancel()
     transport.destinations.delete(name)
+    if (destination.storesConnections) {
+      transport.recentTraffic.remember(name, destination.lastCompletionSeconds)
+    }
     this.destinationCount -= 1
   }
 }

@@ -8,12 +8,15 @@ import type { Destination } from './destination.ts'
 import type { Job } from './job.ts'
 import { JobList } from './job-list.ts'
 import type { Problem } from './problem.ts'
+import { RecentTraffic } from './recent-traffic.ts'
 import type { TransportSettings } from './transport-settings.ts'
 
 export class Transport {
   readonly name: string
   readonly settings: TransportSettings
   readonly destinations = new Map<string, Destination>()
+  /** Of destinations that are gone, and whose connections were to be kept. */
+  readonly recentTraffic = new RecentTraffic()
   readonly jobs = new JobList()
   /** Listed jobs whose message has unread recipients, oldest first. */
   readonly unreadJobs = new Set<Job>()
