@@ -13,6 +13,8 @@ import yargs from 'yargs'
 import { hideBin } from 'yargs/helpers'
 import type { Bench, BenchRow, RowResult } from './bench/bench-row.ts'
 import { BenchSite } from './bench/bench-site.ts'
+import { connectionCacheRow } from './bench/connection-cache.ts'
+import { deadMxRows } from './bench/dead-mx.ts'
 import { describeEnvironment, type Environment } from './bench/environment.ts'
 import { fsyncRow } from './bench/fsync-proof.ts'
 import { idleSessionsRow } from './bench/idle-sessions.ts'
@@ -21,13 +23,19 @@ import { latencyRow } from './bench/latency.ts'
 import { manyRecipientsRow } from './bench/many-recipients.ts'
 import { printTable, type ResultLine } from './bench/result-table.ts'
 import { slowDestinationsRow } from './bench/slow-destinations.ts'
+import { stallingRow } from './bench/stalling-destinations.ts'
 import { throughputRows } from './bench/throughput.ts'
+import { tlsReuseRow } from './bench/tls-reuse.ts'
 import { ROOT } from './instance.ts'
 
 const ROWS: readonly BenchRow[] = [
   ...throughputRows,
   manyRecipientsRow,
   slowDestinationsRow,
+  stallingRow,
+  ...deadMxRows,
+  tlsReuseRow,
+  connectionCacheRow,
   latencyRow,
   idleSessionsRow,
   idleMemoryRow,

@@ -47,7 +47,12 @@ export interface InstanceOptions {
   /** How many clients its SMTP server takes at once, where that is not the default. */
   readonly smtpdClients?: number
   readonly verbose?: boolean
+  /** A file that its programs find as /etc/resolv.conf; needs root and unshare(1). */
+  readonly resolvConf?: string
 }
+
+/** A mount namespace of their own in which $1 is resolv.conf(5). */
+const WITH_RESOLV_CONF = 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"'
 
 function masterLines(smtpPort: number, options: InstanceOptions): string {
   // Our delivery agents serve many clients in one process, so their limit can be high.
@@ -109,6 +114,7 @@ export class Instance {
   readonly smtpPort: number
   readonly commands: System
   readonly #started: { value: boolean } = { value: false }
+  readonly #resolvConf: string | undefined
 
   private constructor(options: InstanceOptions, smtpPort: number) {
     this.directory = options.directory
@@ -117,6 +123,7 @@ export class Instance {
     this.logFile = join(options.directory, 'mail.log')
     this.commands = options.commands
     this.smtpPort = smtpPort
+    this.#resolvConf = options.resolvConf
   }
 
   /** Lays the files out; starts nothing. */
@@ -194,7 +201,10 @@ export class Instance {
       'PATH=/usr/sbin:/usr/bin:/sbin:/bin',
       `MAIL_CONFIG=${this.configDirectory}`,
     ]
-    return ['/usr/bin/env', ['-i', ...environment, this.command(name), ...args]]
+    const line = ['-i', ...environment, this.command(name), ...args]
+    if (this.#resolvConf === undefined) return ['/usr/bin/env', line]
+    const shell = ['sh', '-c', WITH_RESOLV_CONF, 'sh', this.#resolvConf]
+    return ['unshare', ['--mount', ...shell, '/usr/bin/env', ...line]]
   }
 
   /** Runs a command of this instance and returns what it printed. */

@@ -22,6 +22,7 @@ export interface SystemOptions {
   readonly main?: Readonly<Record<string, string>>
   readonly master?: readonly string[]
   readonly smtpdClients?: number
+  readonly resolvConf?: string
   /** The caller starts the system itself. */
   readonly isLeftStopped?: boolean
 }

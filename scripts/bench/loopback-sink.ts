@@ -2,10 +2,11 @@
  * loopback-sink - an SMTP server in this process that takes everything, on as many addresses as are wanted
  *
  * Each address is a destination of its own for a queue manager. smtp-sink(1) is quicker, but has one address,
- * one clock that is not ours, and does not say whom a message was for. Replies to pipelined commands leave
+ * one clock that is not ours, no TLS, and does not say whom a message was for. Replies to pipelined commands leave
  * in one write, so that a transaction of twenty recipients costs as many system calls as one of one.
  */
 import { createServer, type Server, type Socket } from 'node:net'
+import { TLSSocket, type SecureContext } from 'node:tls'
 import { waitFor } from '@posthorn/testing/wait-for'
 import { freePort } from '@posthorn/testing/free-port'
 
@@ -13,14 +14,26 @@ export interface LoopbackSinkOptions {
   readonly addresses?: readonly string[]
   /** How long a client waits for the greeting. */
   readonly greetingDelayMs?: number
+  /** Takes connections, and never says a word. */
+  readonly isSilent?: boolean
+  /** Offers STARTTLS. */
+  readonly secureContext?: SecureContext
   /** Called when the content of a message is complete; the clock is performance.now(). */
   readonly onMessage?: (recipients: readonly string[], atMs: number) => void
 }
 
+/** Since the start. */
+export interface SinkCounters {
+  readonly connections: number
+  /** Full ones: those that resumed an earlier session are not among them. */
+  readonly handshakes: number
+  readonly resumptions: number
+}
+
 const REPLIES: Readonly<Record<string, string>> = {
-  EHLO: '250-sink\r\n250 PIPELINING',
   DATA: '354 go on',
   QUIT: '221 2.0.0 bye',
+  STARTTLS: '220 2.0.0 go ahead',
 }
 const END = '\r\n.\r\n'
 
@@ -29,6 +42,7 @@ export class LoopbackSink {
   readonly #options: LoopbackSinkOptions
   readonly #servers: Server[] = []
   readonly #sockets = new Set<Socket>()
+  readonly #counters = { connections: 0, handshakes: 0, resumptions: 0 }
   #recipients = 0
   #lastMs = 0
 
@@ -46,6 +60,10 @@ export class LoopbackSink {
       throw error
     }
     return sink
+  }
+
+  get counters(): SinkCounters {
+    return { ...this.#counters }
   }
 
   async #listen(address: string): Promise<void> {
@@ -73,25 +91,29 @@ export class LoopbackSink {
   }
 
   #greet(socket: Socket): void {
+    this.#counters.connections += 1
     this.#sockets.add(socket)
     socket.setNoDelay(true)
     socket.on('error', () => socket.destroy())
     socket.on('close', () => this.#sockets.delete(socket))
-    const { greetingDelayMs = 0 } = this.#options
+    const { greetingDelayMs = 0, isSilent = false } = this.#options
     const greet = (): void => {
       if (socket.destroyed) return
       socket.write('220 sink ESMTP\r\n')
-      this.#serve(socket)
+      this.#serve(socket, true)
     }
-    if (greetingDelayMs === 0) greet()
+    if (isSilent) socket.resume()
+    else if (greetingDelayMs === 0) greet()
     else setTimeout(greet, greetingDelayMs)
   }
 
-  #serve(socket: Socket): void {
+  #serve(socket: Socket, isPlain: boolean): void {
+    const offersTls = isPlain && this.#options.secureContext !== undefined
+    const helloReply = `250-sink\r\n${offersTls ? '250-STARTTLS\r\n' : ''}250 PIPELINING`
     let pending = ''
     let isContent = false
     let recipients: string[] = []
-    socket.on('data', (chunk) => {
+    const take = (chunk: Buffer): void => {
       pending += chunk.toString('latin1')
       let replies = ''
       let isOver = false
@@ -108,14 +130,36 @@ export class LoopbackSink {
         }
         const line = pending.slice(0, end)
         pending = pending.slice(end + 2)
-        const verb = line.slice(0, 4).toUpperCase()
+        const verb = (line.split(' ', 1)[0] ?? '').toUpperCase()
+        if (verb === 'STARTTLS') {
+          // RFC 3207 4.2: nothing may come with the command
+          socket.off('data', take)
+          this.#secure(socket)
+          return
+        }
         if (verb === 'RCPT') recipients.push(/<([^>]*)>/.exec(line)?.[1] ?? '')
         isContent = verb === 'DATA'
         isOver ||= verb === 'QUIT'
-        replies += `${REPLIES[verb] ?? '250 2.0.0 Ok'}\r\n`
+        replies += `${verb === 'EHLO' ? helloReply : (REPLIES[verb] ?? '250 2.0.0 Ok')}\r\n`
       }
       if (replies !== '') socket.write(replies)
       if (isOver) socket.end()
+    }
+    socket.on('data', take)
+  }
+
+  #secure(socket: Socket): void {
+    const { secureContext } = this.#options
+    if (secureContext === undefined) {
+      socket.destroy()
+      return
+    }
+    socket.write(`${REPLIES['STARTTLS']}\r\n`)
+    const secure = new TLSSocket(socket, { isServer: true, secureContext })
+    secure.on('error', () => socket.destroy())
+    secure.once('secure', () => {
+      this.#counters[secure.isSessionReused() ? 'resumptions' : 'handshakes'] += 1
+      this.#serve(secure, false)
     })
   }
 

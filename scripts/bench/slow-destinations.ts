@@ -5,41 +5,24 @@
  * clients wait at once. The time runs from the first submission to the last delivery, after a warm-up with a
  * destination that is not slow.
  */
-import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ROOT, type Instance, type System } from '../instance.ts'
+import type { Instance, System } from '../instance.ts'
 import { smtpSource } from '../load.ts'
 import { inPairs, type Bench, type BenchRow } from './bench-row.ts'
-import { drained, servicesOf } from './bench-site.ts'
+import { drained } from './bench-site.ts'
 import { loopbackAddresses, type LoopbackSink } from './loopback-sink.ts'
 import { figureLine } from './result-table.ts'
+import { shippedServices } from './shipped-services.ts'
 
 const DESTINATIONS = 2000
 const ANSWER_MS = 1000
 const LIMIT_MS = 120_000
 
-const SHIPPED: Readonly<Record<System, readonly string[]>> = {
-  postfix: ['/usr/share/postfix/master.cf.dist', '/etc/postfix/master.cf'],
-  posthorn: [join(ROOT, 'conf/master.cf')],
-}
-
 interface SlowRun {
   readonly deliveriesPerSecond: number
   readonly seconds: number
   readonly benchCpuShare: number
-}
-
-/**
- * The services of the shipped file as they are, but for the column that confines a service to the queue directory:
- * that would need a tree of copied files there, and has no bearing on limits. The inet services stay away; the
- * instance has one on a port of its own, with the columns that both files have.
- */
-async function shippedServices(system: System): Promise<string[]> {
-  const path = SHIPPED[system].find((name) => existsSync(name))
-  if (path === undefined) throw new Error(`Cannot find the master.cf that ${system} ships`)
-  const services = (await servicesOf(path)).filter((line) => line.split(/\s+/)[1] !== 'inet')
-  return services.map((line) => line.replace(/^(\S+\s+\S+\s+\S+\s+\S+\s+)\S+/, '$1n'))
 }
 
 async function measure(bench: Bench, instance: Instance, sink: LoopbackSink): Promise<SlowRun> {

@@ -25,3 +25,11 @@ t.test('FakeDns says which names are secure', async (t) => {
     unsigned: false,
   })
 })
+
+t.test('FakeDns has the address that it is given', async (t) => {
+  const dns = await FakeDns.start({ 'x.test': { A: ['192.0.2.1'] } }, { address: '127.3.0.53' })
+  t.teardown(async () => dns.close())
+  t.equal(dns.server.address, '127.3.0.53')
+  const answer = await new Resolver({ servers: [dns.server] }).query('x.test', 'A')
+  t.equal(answer.kind, 'found')
+})

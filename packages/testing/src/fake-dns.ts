@@ -53,6 +53,8 @@ export interface FakeDnsOptions {
   refusesEdns?: boolean
   /** Default: any free one. */
   port?: number
+  /** Of the loopback network; default: 127.0.0.1. */
+  address?: string
 }
 
 const FORMERR = 1
@@ -135,10 +137,14 @@ export class FakeDns {
     options: FakeDnsOptions = {},
   ): Promise<FakeDns> {
     const fake = new FakeDns(names, options)
-    await new Promise<void>((resolve) => fake.#tcp.listen(options.port ?? 0, '127.0.0.1', resolve))
+    const { port = 0, address = '127.0.0.1' } = options
+    await new Promise<void>((resolve, reject) => {
+      fake.#tcp.on('error', reject)
+      fake.#tcp.listen(port, address, resolve)
+    })
     await new Promise<void>((resolve, reject) => {
       fake.#udp.on('error', reject)
-      fake.#udp.bind(fake.server.port, '127.0.0.1', resolve)
+      fake.#udp.bind(fake.server.port, address, resolve)
     })
     return fake
   }
