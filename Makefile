@@ -15,7 +15,7 @@ SOURCES := $(shell find packages -name '*.ts' -not -path '*/node_modules/*' -not
 # how many test files run at once
 JOBS ?= 2
 
-.PHONY: all native check format lint types test interop demo run bench golden install clean
+.PHONY: all native check format lint types test interop demo run bench fuzz golden install clean
 
 all: build/.stamp
 
@@ -60,6 +60,10 @@ run: all
 
 bench: all
 	$(NODE) scripts/bench.ts
+
+# FUZZ='--count 100000 --seed 2' runs other inputs: see scripts/fuzz.ts
+fuzz: native
+	$(NODE) scripts/fuzz.ts $(FUZZ)
 
 golden: all
 	$(NODE) scripts/parameter-table.ts

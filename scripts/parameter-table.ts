@@ -1,9 +1,11 @@
 /**
  * parameter-table - writes docs/parameters-smtp.md: what each parameter of smtp(8) and lmtp(8) is read by, and shown by
  *
- * Usage: scripts/parameter-table.ts [--check]; --check writes nothing and fails when the page is out of date.
+ * Usage: scripts/parameter-table.ts [--check]; --check writes nothing and fails when the page is out of date, or when a
+ * parameter is read by nothing or shown by no test.
  * A parameter is read where its name stands in a source that the client is made of; its effect is shown where its name
- * stands in a test. smtp_x and lmtp_x are one line of code, `${protocol}_x`, so the reader is the same.
+ * stands in a test. smtp_x and lmtp_x are one line of code, `${protocol}_x`, so the reader is the same; so it is where x is one of
+ * a list of words, `${protocol}_${word}`. What only the default of another parameter names is read by way of that one.
  */
 import { glob, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -30,7 +32,7 @@ const COMMON =
   )
 
 const SOURCES = [
-  'packages/daemons/smtp/src/**/*.ts',
+  'packages/daemons/{smtp,tlsmgr}/src/**/*.ts',
   'packages/lib/{tls,sasl,delivery,dns,daemon,config,log,message,tables}/src/*.ts',
 ]
 const TESTS = [
@@ -58,14 +60,20 @@ function isTest(path: string): boolean {
   return /\.test\.ts$|^test\/|\/src\/test\//.test(path)
 }
 
-/** `smtp_x` stands in a source as itself, or as `${protocol}_x`. */
+/** `smtp_x` stands in a source as itself, as `${protocol}_x`, or as a word for `${protocol}_${word}`. */
 function readersOf(name: string, sources: readonly Source[]): string[] {
-  const stem = /^[sl]mtp(_.*)$/.exec(name)?.[1]
-  return sources
-    .filter(
-      ({ text }) => mentions(text, name) || (stem !== undefined && text.includes(`}${stem}\``)),
-    )
-    .map(({ path }) => path.replace(/^packages\//, '').replace('/src/', '/'))
+  const stem = /^[sl]mtp_(.*)$/.exec(name)?.[1]
+  const composes = (text: string): boolean =>
+    stem !== undefined &&
+    (text.includes(`}_${stem}\``) ||
+      (text.includes('${protocol}_${') && text.includes(`'${stem}'`)))
+  const readers = sources.filter(({ text }) => mentions(text, name) || composes(text))
+  if (readers.length > 0) {
+    return readers.map(({ path }) => path.replace(/^packages\//, '').replace('/src/', '/'))
+  }
+  return [...parameterNames()]
+    .filter((other) => (findParameter(other)?.spec.default ?? '').includes(`$${name}`))
+    .map((other) => `the default of ${other}`)
 }
 
 /** In a test that does the same for both programs the name stands without its prefix. */
@@ -73,7 +81,9 @@ function shows(text: string, name: string): boolean {
   const stem = /^[sl]mtp_(.*)$/.exec(name)?.[1]
   return (
     mentions(text, name) ||
-    (stem !== undefined && text.includes(`['smtp', 'lmtp']`) && mentions(text, stem))
+    (stem !== undefined &&
+      text.includes(`['smtp', 'lmtp']`) &&
+      (mentions(text, stem) || text.includes(`}_${stem}\``)))
   )
 }
 
@@ -114,5 +124,9 @@ if (process.argv.includes('--check')) {
     process.exitCode = 1
   }
 } else await writeFile(join(ROOT, PAGE), page)
-const untested = rows.filter((line) => line.includes('**none**')).length
-console.error(`${rows.length} parameters, ${untested} without a test`)
+const unfinished = rows.filter((line) => /\*\*(?:none|nothing)\*\*/.test(line))
+console.error(`${rows.length} parameters, ${unfinished.length} without a reader or a test`)
+if (process.argv.includes('--check') && unfinished.length > 0) {
+  console.error(unfinished.join('\n'))
+  process.exitCode = 1
+}

@@ -1,8 +1,9 @@
 /**
- * real-peers - delivery to a server that is nobody's mock: Dovecot, by LMTP and by submission with STARTTLS and AUTH
+ * real-peers - delivery to servers that are nobody's mock: Dovecot, by LMTP and by submission with STARTTLS and AUTH, and Exim,
+ * whose TLS is GnuTLS
  *
  * Postfix does the same first, so that what is wrong with the test is not taken for what is wrong with Posthorn.
- * Needs root, user postfix, Postfix 3.7 and Dovecot.
+ * Needs root, user postfix, Postfix 3.7, Dovecot, and what fetch-peers.sh fetches.
  */
 import { SmtpClient } from '@posthorn/testing/smtp-client'
 import { SmtpSink } from '@posthorn/testing/smtp-sink'
@@ -10,19 +11,23 @@ import { waitFor } from '@posthorn/testing/wait-for'
 import t from 'tap'
 import { onBoth } from '../parity/both-systems.ts'
 import { startDovecot } from './dovecot.ts'
+import { checkExim, deliverToExim, eximSite } from './exim-deliveries.ts'
+import { startExim } from './exim.ts'
 
 t.setTimeout(120_000)
 
 const MECHANISMS = ['plain', 'login', 'cram-md5', 'digest-md5', 'scram-sha-1', 'scram-sha-256']
 const LIMIT_MS = 30_000
 
-t.test('mail reaches Dovecot', async (t) => {
+t.test('mail reaches Dovecot and Exim', async (t) => {
   const sink = await SmtpSink.start()
   t.teardown(async () => sink.close())
   const dovecot = await startDovecot(t, {
     passwords: { alice: 'secret', bob: 'other secret' },
     relayPort: sink.port,
   })
+  const exim = await startExim(t, 'secret')
+  const site = eximSite(exim, 'secret')
   const verified =
     `-o smtp_tls_security_level=verify -o smtp_tls_CAfile=${dovecot.caFile}` +
     ' -o smtp_tls_verify_cert_match=dovecot.test -o smtp_tls_loglevel=1'
@@ -33,6 +38,7 @@ t.test('mail reaches Dovecot', async (t) => {
     'tls.test': `lmtps:inet:[127.0.0.1]:${dovecot.lmtpPort}`,
     ...Object.fromEntries(MECHANISMS.map((name) => [`${name}.test`, `${name}:${submission}`])),
     'wrong.test': `wrong:${submission}`,
+    ...site.routes,
   }
   const authenticated = (filter: string, password: string): string =>
     `smtp ${verified} -o smtp_sasl_auth_enable=yes -o smtp_sasl_security_options=noanonymous` +
@@ -40,6 +46,7 @@ t.test('mail reaches Dovecot', async (t) => {
     ` -o {smtp_sasl_password_maps=inline:{{${submission}=alice:${password}}}}`
   const options = {
     main: {
+      smtp_tls_session_cache_database: 'btree:${data_directory}/smtp_scache',
       transport_maps: `inline:{${Object.entries(routes)
         .map(([domain, route]) => `{${domain}=${route}}`)
         .join(' ')}}`,
@@ -50,6 +57,7 @@ t.test('mail reaches Dovecot', async (t) => {
       `lmtps unix - - n - - lmtp ${verified.replaceAll('smtp_', 'lmtp_')}`,
       ...MECHANISMS.map((name) => `${name} unix - - n - - ${authenticated(name, 'secret')}`),
       `wrong unix - - n - - ${authenticated('plain', 'guess')}`,
+      ...site.master,
     ],
   }
   const seen = await onBoth(t, options, async (instance, system) => {
@@ -90,10 +98,13 @@ t.test('mail reaches Dovecot', async (t) => {
         .map(({ recipients }) => recipients.join())
         .sort(),
       secured: secured?.map((line) => line.replace(/\[[^\]]+\]/g, '')).sort(),
+      // last: its lines in the log are not among the results
+      exim: await deliverToExim(exim, instance, system),
     }
   })
   for (const system of ['postfix', 'posthorn'] as const) {
-    const { statuses, alice, bob, handedOn, secured } = seen[system]
+    const { statuses, alice, bob, handedOn, secured, exim } = seen[system]
+    checkExim(t, system, exim)
     for (const name of ['unix', 'inet', 'tls']) {
       t.equal(statuses[`alice@${name}.test`], '2.0.0, status=sent', `${system}: LMTP, ${name}`)
     }

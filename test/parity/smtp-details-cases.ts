@@ -87,6 +87,10 @@ export const nameDetails: Record<string, Scenario> = {
     { lmtp_fallback_relay: 'a.test,  b.test' },
     { nexthop: 'unix:$dir/none' },
   ),
+  'LMTP: MX hosts are not looked for': lmtp(
+    { lmtp_defer_if_no_mx_address_found: 'yes' },
+    { names: { $d: { MX: [[10, 'no.$d']] } }, nexthop: '$d' },
+  ),
   'no recipients': one({}, { recipients: [] }),
 }
 
@@ -118,9 +122,12 @@ const onlyDialogue = {
     /(?:^| )[<>] |warning|to=</.test(line) ? line : undefined,
 }
 
-function debugged(list: string): Record<string, Scenario> {
+function debugged(list: string, level = '2'): Record<string, Scenario> {
   return {
-    [`debug_peer_list = ${list}`]: one({ debug_peer_list: list }, onlyDialogue),
+    [`debug_peer_list = ${list}, level ${level}`]: one(
+      { debug_peer_list: list, debug_peer_level: level },
+      onlyDialogue,
+    ),
   }
 }
 
@@ -202,6 +209,8 @@ export const dialogueDetails: Record<string, Scenario> = {
   ),
   'the option -v': one({}, { args: '-v', ...onlyDialogue }),
   ...debugged('$1'),
+  ...debugged('$1', '1'),
+  ...debugged('$1', '3'),
   ...debugged('127.0.0.0/8'),
   ...debugged('!$1'),
   ...debugged('fail:broken'),

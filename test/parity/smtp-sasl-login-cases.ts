@@ -1,7 +1,7 @@
 /**
  * smtp-sasl-login-cases - smtp(8) and lmtp(8) say who they are: credentials, what a connection gives, what becomes of the mail
  */
-import type { PeerOptions } from '@posthorn/testing/scripted-peer'
+import type { PeerOptions, Script } from '@posthorn/testing/scripted-peer'
 import { challenge, digestServer, plainServer, scramServer } from './sasl-server.ts'
 import { asking, lax, no, offering } from './smtp-sasl-cases.ts'
 import type { Scenario } from './smtp-scenario.ts'
@@ -234,6 +234,8 @@ export const security: Record<string, Scenario> = Object.fromEntries(
 // braces: $d is the scenario's domain
 const cached = { ...lax, smtp_sasl_auth_cache_name: 'proxy:btree:${data_directory}/sasl_cache' }
 
+const slowly: Script = { ...no, QUIT: { text: '221 2.0.0 Bye', delayMs: 2100 } }
+
 /** The table must be among proxy_write_maps. */
 export const caches: Record<string, Scenario> = {
   'asked once': offering('PLAIN', no, { settings: cached, times: 3 }),
@@ -248,6 +250,20 @@ export const caches: Record<string, Scenario> = {
   'asked once, LMTP': offering('PLAIN', no, {
     ...asLmtp,
     settings: { ...lmtp, lmtp_sasl_auth_cache_name: cached.smtp_sasl_auth_cache_name },
+    times: 2,
+  }),
+  // the reply to QUIT is waited for: the second delivery comes after that
+  'asked again when that is long ago': offering('PLAIN', slowly, {
+    settings: { ...cached, smtp_sasl_auth_cache_time: '1s' },
+    times: 2,
+  }),
+  'asked again when that is long ago, LMTP': offering('PLAIN', slowly, {
+    ...asLmtp,
+    settings: {
+      ...lmtp,
+      lmtp_sasl_auth_cache_name: cached.smtp_sasl_auth_cache_name,
+      lmtp_sasl_auth_cache_time: '1s',
+    },
     times: 2,
   }),
   'not for other replies': offering(

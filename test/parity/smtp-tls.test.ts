@@ -3,6 +3,7 @@
  */
 import t from 'tap'
 import { compareDeliveries, type Difference } from './smtp-delivery.ts'
+import { ipv6 } from './smtp-ipv6-cases.ts'
 import type { Scenario } from './smtp-scenario.ts'
 import { certificates, handshakes, servers, startTls } from './smtp-tls-cases.ts'
 import { daneCases } from './smtp-tls-dane-cases.ts'
@@ -23,6 +24,7 @@ const tables = {
   LMTP: lmtpTls,
   DANE: daneCases,
   reuse: tlsReuse,
+  IPv6: ipv6,
 }
 
 const twice: Difference = {

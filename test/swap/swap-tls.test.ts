@@ -6,17 +6,20 @@
  * and scache(8) lends out. A third goes to a server that speaks first, under TLS from the beginning. The certificate is
  * verified in all, and the server sees ours, whose key only root can read. Nothing may be lost, in plaintext, or
  * complained about.
+ * And a way in: postscreen(8), which has tlsproxy(8) speak TLS with clients that it does not know yet.
  * Needs root and Postfix 3.7 from Debian. SWAP=tlsproxy runs these cells only.
  */
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '@posthorn/testing/free-port'
 import { ScriptedPeer, type PeerSession } from '@posthorn/testing/scripted-peer'
 import { issueCertificate, rootPem } from '@posthorn/testing/test-certificates'
 import { waitFor } from '@posthorn/testing/wait-for'
 import t, { type Test } from 'tap'
 import { Instance, type System } from '../../scripts/instance.ts'
 import { smtpSource } from '../../scripts/load.ts'
+import { screen, type Screening } from './screened-client.ts'
 
 const CELLS: readonly [name: string, system: System, exchanged: readonly string[]][] = [
   ['our tlsmgr and tlsproxy in Postfix', 'postfix', ['tlsmgr', 'tlsproxy']],
@@ -117,7 +120,7 @@ function to(domain: string, sessions: readonly PeerSession[]): PeerSession[] {
   )
 }
 
-t.jobs = CELLS.length // each of them waits most of the time
+t.jobs = 8 // each of them waits most of the time
 const wanted = process.env['SWAP']?.split(',')
 for (const [name, system, exchanged] of CELLS) {
   if (wanted !== undefined && !wanted.some((word) => name.includes(word))) continue
@@ -143,6 +146,84 @@ for (const [name, system, exchanged] of CELLS) {
     const connects = log.match(/tlsproxy\[\d+\]: CONNECT to \[127\.0\.0\.1\]:\d+/g) ?? []
     t.equal(to('wrapped.test', sessions).length, WRAPPED, 'a server that speaks first')
     t.equal(connects.length, reused.length + WRAPPED, 'tlsproxy(8) carried each of them')
+    const complaints = log
+      .split('\n')
+      .filter((line) => /: (warning|error|fatal|panic): /.test(line))
+      .filter((line) => !EXPECTED.some((pattern) => pattern.test(line)))
+    t.same(complaints, [], `no daemon complained: ${complaints.join(' | ') || 'none'}`)
+    if (!t.passing()) t.comment(log.split('\n').slice(-40).join('\n'))
+  })
+}
+
+/** With the postscreen(8) of Postfix: there is none of ours yet. */
+const SCREENED: readonly [name: string, exchanged: readonly string[]][] = [
+  ['postscreen with our tlsproxy', ['tlsproxy']],
+  ['postscreen with our tlsproxy and tlsmgr', ['tlsproxy', 'tlsmgr']],
+]
+const CLIENTS = 3
+
+async function screened(t: Test, exchanged: readonly string[]): Promise<[Screening[], string]> {
+  const directory = await mkdtemp(join(tmpdir(), 'posthorn-swap-'))
+  await chmod(directory, 0o755)
+  const own = issueCertificate({ names: ['mx.example.test'] })
+  const identity = join(directory, 'server.pem')
+  await writeFile(identity, own.key + own.cert, { mode: 0o600 })
+  const port = await freePort()
+  const instance = await Instance.create({
+    directory: join(directory, 'i'),
+    commands: 'postfix',
+    daemons: 'postfix',
+    exchanged,
+    owner: 'postfix',
+    main: {
+      smtpd_tls_security_level: 'may',
+      smtpd_tls_chain_files: identity,
+      smtpd_tls_loglevel: '1',
+      // so that clients are strangers, and are talked to
+      postscreen_access_list: '',
+      postscreen_greet_wait: '1s',
+      postscreen_bare_newline_enable: 'yes',
+      postscreen_cache_map: 'btree:${data_directory}/postscreen_cache',
+    },
+    master: [
+      `127.0.0.1:${port} inet n - n - 1 postscreen`,
+      'smtpd pass - - n - - smtpd',
+      'dnsblog unix - - n - 0 dnsblog',
+    ],
+  })
+  t.teardown(async () => {
+    await instance.stop()
+    await rm(directory, { recursive: true, force: true })
+  })
+  await instance.start()
+  const outcomes = await Promise.all(Array.from({ length: CLIENTS }, async () => screen(port)))
+  const isDone = async (): Promise<boolean> => {
+    const ends = (await instance.log()).match(/\/tlsproxy\[\d+\]: DISCONNECT \[/g)
+    return ends?.length === CLIENTS
+  }
+  await waitFor(isDone, 'the end of all sessions', WAIT_MS)
+  await instance.stop()
+  return [outcomes, await instance.log()]
+}
+
+for (const [name, exchanged] of SCREENED) {
+  if (wanted !== undefined && !wanted.some((word) => name.includes(word))) continue
+  t.test(name, { buffered: true }, async (t) => {
+    const [outcomes, log] = await screened(t, exchanged)
+    const expected = {
+      codes: ['220', '250', '220', '250', '250', '450', '221'],
+      protocol: 'TLSv1.3',
+      subject: 'mx.example.test',
+      hasEnded: true,
+    }
+    t.same(
+      outcomes,
+      outcomes.map(() => expected),
+    )
+    t.match(log, /postscreen\[\d+\]: PASS NEW \[127\.0\.0\.1\]/)
+    const established =
+      /tlsproxy\[\d+\]: Anonymous TLS connection established from \[127\.0\.0\.1\]:\d+: TLSv1\.3 /g
+    t.equal(log.match(established)?.length, CLIENTS)
     const complaints = log
       .split('\n')
       .filter((line) => /: (warning|error|fatal|panic): /.test(line))

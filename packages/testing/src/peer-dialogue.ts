@@ -2,7 +2,8 @@
  * peer-dialogue - one conversation of a scripted peer, from the greeting to the end
  *
  * `find` knows the script; this knows when it is asked what: by command lines, by '.' after the content, by '334 LINE' for
- * the answer to a challenge of AUTH (RFC 4954 4), and before, instead of and after a TLS handshake.
+ * the answer to a challenge of AUTH (RFC 4954 4), and before, instead of and after a TLS handshake. BDAT (RFC 3030) is asked
+ * when its chunk is there.
  */
 import type { SecureContext } from 'node:tls'
 import type { PeerConnection } from './peer-connection.ts'
@@ -25,6 +26,7 @@ export async function holdDialogue(
   let received = ''
   let sender = ''
   let recipients: string[] = []
+  let chunks = ''
   let state: 'command' | 'content' | 'challenge' = 'command'
   if (options.tls?.isWrapper === true) await startTls(connection, session, rules)
   if (!connection.isEnded) await connection.say(find('greeting', session))
@@ -49,10 +51,23 @@ export async function holdDialogue(
       const end = received.indexOf('\r\n')
       if (end < 0) break
       const line = received.slice(0, end)
-      received = received.slice(end + 2)
+      const chunk = /^BDAT (\d+)( LAST)?$/i.exec(line)
+      const chunkOctets = Number(chunk?.[1] ?? 0)
+      if (received.length - end - 2 < chunkOctets) break
+      chunks += received.slice(end + 2, end + 2 + chunkOctets)
+      received = received.slice(end + 2 + chunkOctets)
       session.commands.push(line)
       if (session.tls !== undefined) session.tlsCommands.push(line)
+      const isLast = chunk?.[2] !== undefined
+      if (isLast) {
+        session.messages.push({ sender, recipients, content: chunks })
+        chunks = ''
+        // RFC 2033 4.3: one reply for each recipient
+        const extra = options.isLmtp === true ? recipients.length - 1 : 0
+        for (let reply = 0; reply < extra; reply++) await connection.say(find(line, session))
+      }
       const code = await connection.say(find(state === 'challenge' ? `334 ${line}` : line, session))
+      if (isLast) recipients = []
       const isAnswer = state === 'challenge'
       state = code === '334' ? 'challenge' : 'command'
       if (isAnswer) continue
@@ -62,7 +77,10 @@ export async function holdDialogue(
         recipients = []
       }
       if (/^RCPT TO:/i.test(line) && accepted) recipients.push(line.slice('RCPT TO:'.length))
-      if (/^RSET/i.test(line)) recipients = []
+      if (/^RSET/i.test(line)) {
+        recipients = []
+        chunks = ''
+      }
       if (/^DATA/i.test(line) && code.startsWith('3')) state = 'content'
       if (/^QUIT/i.test(line)) connection.end()
       if (/^STARTTLS/i.test(line) && accepted && rules.secureContext !== undefined) {

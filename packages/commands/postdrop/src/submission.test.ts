@@ -92,3 +92,23 @@ t.test('Submission asks for a sender, a recipient and clean addresses', (t) => {
   t.equal(run([['S', 'a'], ['R', 'c\nd'], ...end]).submission.complaint, 'LF in RCPT record')
   t.end()
 })
+
+t.test('Submission: a size says what is asked for, and no size', (t) => {
+  const wish = (payload: string): string[] => run([['C', payload], ...envelope]).stored
+  t.strictSame(wish('-1 -1 -1 -1 -1 32').slice(0, 1), [
+    `C ${'-1 '.padStart(16).repeat(5)}${'32'.padStart(15)}`,
+  ])
+  t.strictSame(wish('-1 -1 -1 -1 -1 0')[0]?.trim().endsWith('0'), true)
+  const bad = [
+    '',
+    '32',
+    '-1 -1 -1 -1 -1',
+    '-1 -1 -1 -1 -1 16',
+    '-1 -1 -1 -1 -1 33',
+    '100 200 1 0 100 32',
+    '-1 -1 -1 -1 -1 32 1',
+  ]
+  for (const payload of bad) t.throws(() => wish(payload), MalformedSubmissionError, payload)
+  t.throws(() => run([...envelope, ...content, ['C', '-1 -1 -1 -1 -1 32']]))
+  t.end()
+})

@@ -1,8 +1,9 @@
 /**
  * submission - which records a local user may put into the maildrop directory
  *
- *   envelope  M F S R V A n i    content  X L N    extracted  E A R
+ *   envelope  C M F S R V A n i    content  X L N    extracted  E A R
  *
+ * C says what the message asks for (REQUIRETLS), and no size, as in Postfix 3.11.
  * Attributes only those that say how to rewrite, encode, trace and report; others are dropped with a warning. Everything
  * else ends the submission. What is accepted is written anew, so that nothing unchecked gets into the file.
  *
@@ -10,6 +11,12 @@
  */
 import { encodeAttribute, parseAttribute, pseudoType } from '@posthorn/queue/named-attribute'
 import { encodeRecord, RECORD, type QueueRecord } from '@posthorn/queue/record'
+import {
+  encodePreliminarySize,
+  isPreliminarySize,
+  parseSendOptions,
+} from '@posthorn/queue/size-record'
+import { SENDOPT_FLAGS } from '@posthorn/wire/attr-groups'
 
 /** The client is no mail program of ours: there is no polite answer. */
 export class MalformedSubmissionError extends SyntaxError {
@@ -19,7 +26,7 @@ export class MalformedSubmissionError extends SyntaxError {
 
 const SEGMENTS = {
   envelope: new Set<string>([
-    ...[RECORD.message, RECORD.fullName, RECORD.sender, RECORD.recipient],
+    ...[RECORD.size, RECORD.message, RECORD.fullName, RECORD.sender, RECORD.recipient],
     ...[RECORD.verp, RECORD.attribute, RECORD.dsnNotify, RECORD.dsnEnvelopeId],
   ]),
   content: new Set<string>([RECORD.extracted, RECORD.part, RECORD.line]),
@@ -80,6 +87,8 @@ export class Submission {
       throw new MalformedSubmissionError(`unexpected record type: ${type.charCodeAt(0)}`)
     }
     switch (type) {
+      case RECORD.size:
+        return sendOptions(payload)
       case RECORD.message:
         this.#segment = 'content'
         return encodeRecord(type)
@@ -122,4 +131,13 @@ export class Submission {
     }
     return encodeAttribute(name, value)
   }
+}
+
+/** @throws {MalformedSubmissionError} a size, or a wish that is not for users to have */
+function sendOptions(payload: string): string {
+  const options = parseSendOptions(payload)
+  if (isPreliminarySize(payload) && (options & ~SENDOPT_FLAGS.requireTls) === 0) {
+    return encodePreliminarySize(options)
+  }
+  throw new MalformedSubmissionError(`unexpected size record: ${payload.slice(0, 200)}`)
 }

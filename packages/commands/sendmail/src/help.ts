@@ -26,6 +26,7 @@ Options:
   -G                mail of others that passes through: no headers are completed
   -i, -oi           a line with a single dot does not end the message
   -N words          report to the sender: never, or of success, failure, delay
+  -O requiretls=yes only over verified TLS, or not at all (RFC 8689)
   -oApath           another alias database, for -bi
   -R what           return with failures: full, or hdrs
   -t                take recipients from the message, too
@@ -34,5 +35,5 @@ Options:
   -XV[delimiters]   variable envelope return path
   --help            show this text
 
--A -c -e -h -L -m -O -o... -p -U -x and -qinterval are accepted and ignored.
+-A -c -e -h -L -m -O... -o... -p -U -x and -qinterval are accepted and ignored.
 `

@@ -6,6 +6,7 @@ import { quoteAddress, unquoteAddress } from '@posthorn/address/quote-address'
 import type { MainConfig } from '@posthorn/config/main-config'
 import { log } from '@posthorn/log/log'
 import { StringList } from '@posthorn/tables/match-list'
+import { SENDOPT_FLAGS } from '@posthorn/wire/attr-groups'
 import { CLEANUP_STATUS } from '@posthorn/wire/postdrop-protocol'
 import { fail } from './fail.ts'
 import { HeaderRecipients, HeaderTooLongError } from './header-recipients.ts'
@@ -64,6 +65,9 @@ async function submit(config: MainConfig, options: SendmailOptions): Promise<voi
   const submitter = findSubmitter() ?? fail(`unable to find name for user ID ${uid}`)
   await requirePermission(config, submitter)
   for (const warning of options.warnings) log.warning(warning)
+  if (options.requiresTls && !config.boolean('requiretls_enable')) {
+    fail('-O requiretls=yes cannot be had: requiretls_enable = no')
+  }
   const envelope = buildEnvelope(config, options, submitter)
   const who = `${envelope.sender}(${uid})`
   if (envelope.recipients.length === 0 && !options.takesHeaderRecipients) {
@@ -118,6 +122,7 @@ function buildEnvelope(
     notifyFlags: options.notifyFlags,
     verp: verpDelimiters(config, options.verp),
     traceFlags: isVerify ? TRACE.verify : options.verbosity === 1 ? TRACE.report : 0,
+    sendOptions: options.requiresTls ? SENDOPT_FLAGS.requireTls : 0,
   }
 }
 

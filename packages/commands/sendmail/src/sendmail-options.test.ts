@@ -104,3 +104,12 @@ t.test('parseSendmailOptions() refuses what it cannot do', (t) => {
     t.throws(() => parse(...argv), { code: 'POSTHORN_USAGE' })
   t.end()
 })
+
+t.test('parseSendmailOptions(): -O requiretls', (t) => {
+  t.equal(parse('a').requiresTls, false)
+  t.equal(parse('-O', 'requiretls=yes', 'a').requiresTls, true)
+  t.equal(parse('-ORequireTLS = yes', 'a').requiresTls, true)
+  t.equal(parse('-Orequiretls=yes', '-Orequiretls=no', 'a').requiresTls, false)
+  t.throws(() => parse('-Orequiretls=maybe', 'a'), { message: '-O requiretls needs yes or no' })
+  t.end()
+})

@@ -1,10 +1,10 @@
 /**
  * sendmail-options - the command line that programs have used since the first sendmail
  *
- * What Postfix does differently from Sendmail by design is accepted and ignored: -A -G -L -O -U -X, most of -o, and so on.
+ * What Postfix does differently from Sendmail by design is accepted and ignored: -A -G -L -U -X, most of -O and -o, and so on.
  * What would do something else than the caller expects is refused.
  *
- * Source: Postfix 3.7 sendmail(1).
+ * Source: Postfix 3.7 sendmail(1); -O requiretls: Postfix 3.11.
  */
 import { parseOptions, type GivenOption } from '@posthorn/config/getopt'
 import { NOTIFY_FLAGS, RETURN_FLAGS } from '@posthorn/wire/attr-groups'
@@ -48,6 +48,8 @@ export interface SendmailOptions {
   notifyFlags: number
   returnFlags: number
   envelopeId: string | undefined
+  /** -O requiretls=yes (RFC 8689). */
+  requiresTls: boolean
   /** -XV: empty for the default delimiters. */
   verp: string | undefined
   /** How often -v was given: once asks for a report, more often for verbose logging. */
@@ -80,6 +82,7 @@ export function parseSendmailOptions(program: string, argv: readonly string[]): 
     notifyFlags: 0,
     returnFlags: 0,
     envelopeId: undefined,
+    requiresTls: false,
     verp: undefined,
     verbosity: 0,
     aliases: undefined,
@@ -134,6 +137,9 @@ function apply(given: SendmailOptions, { letter, value }: GivenOption): void {
     case 'N':
       given.notifyFlags = parseNotify(value, given.warnings)
       return
+    case 'O':
+      applyLongOption(given, value)
+      return
     case 'R':
       given.returnFlags = parseReturn(value, given.warnings)
       return
@@ -163,7 +169,7 @@ function apply(given: SendmailOptions, { letter, value }: GivenOption): void {
     case 'v':
       given.verbosity++
       return
-    default: // -A -c -e -h -L -m -O -p -U -x
+    default: // -A -c -e -h -L -m -p -U -x
   }
 }
 
@@ -263,6 +269,16 @@ function applyOption(given: SendmailOptions, value: string): void {
     if (value.length === 1) throw new SendmailUsageError('-oA requires pathname')
     given.aliases = value.slice(1)
   }
+}
+
+/** What Sendmail knows besides is ignored. */
+function applyLongOption(given: SendmailOptions, value: string): void {
+  const [, word] = /^\s*requiretls\s*=\s*(.*?)\s*$/i.exec(value) ?? []
+  if (word === undefined) return
+  if (word !== 'yes' && word !== 'no') {
+    throw new SendmailUsageError('-O requiretls needs yes or no')
+  }
+  given.requiresTls = word === 'yes'
 }
 
 function check(given: SendmailOptions): void {

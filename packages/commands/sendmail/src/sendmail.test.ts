@@ -134,3 +134,20 @@ t.test('sendmail and postdrop --help', (t) => {
   t.match(stdout, /^Usage: postdrop .*\n[^]*^ {2}--help/m)
   t.end()
 })
+
+t.test('sendmail -O requiretls=yes', (t) => {
+  const { status, records } = sendmail(['-O', 'requiretls=yes', '-f', 'me@x.y', 'a@b'], 'x\n')
+  t.equal(status, 0)
+  t.match(records[0], /^C( +-1){5} +32$/)
+  t.equal(records[1], 'A rewrite_context=local')
+  const main = readFileSync(join(site, 'main.cf'), 'latin1')
+  writeFileSync(join(site, 'main.cf'), `${main}requiretls_enable = no\n`)
+  t.teardown(() => {
+    writeFileSync(join(site, 'main.cf'), main)
+  })
+  const refused = sendmail(['-O', 'requiretls=yes', '-f', 'me@x.y', 'a@b'], 'x\n')
+  t.not(refused.status, 0)
+  t.match(refused.stderr, /-O requiretls=yes cannot be had: requiretls_enable = no/)
+  t.same(refused.records, [], 'not without what was asked for')
+  t.end()
+})

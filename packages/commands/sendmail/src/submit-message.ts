@@ -1,11 +1,11 @@
 /**
  * submit-message - hands a message to postdrop(1), which alone may write into the maildrop directory
  *
- *   [A envelope_id] [A ret_flags] A rewrite_context F S [A encoding] [A trace_flags] [V]
+ *   [C] [A envelope_id] [A ret_flags] A rewrite_context F S [A encoding] [A trace_flags] [V]
  *   { [A notify_flags] R }  M  content  X  { [A notify_flags] R }  E
  *
  * postdrop(1) is started with one socket as its standard input and output. Nothing is written down here.
- * Source: Postfix 3.7 sendmail(1), queue file format.
+ * Source: Postfix 3.7 sendmail(1), queue file format; C: Postfix 3.11.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -14,6 +14,7 @@ import { normalizeHeaderName } from '@posthorn/message/header-line'
 import { socketPair } from '@posthorn/native/socket'
 import { encodeAttribute } from '@posthorn/queue/named-attribute'
 import { encodeRecord, RECORD, untilNul } from '@posthorn/queue/record'
+import { encodePreliminarySize } from '@posthorn/queue/size-record'
 import { ByteStream } from '@posthorn/stream/byte-stream'
 import { openPostdrop, type SubmissionResult } from '@posthorn/wire/postdrop-protocol'
 import type { SubmissionSession } from '@posthorn/wire/submission-session'
@@ -37,6 +38,8 @@ export interface Envelope {
   /** Two delimiters. */
   readonly verp: string | undefined
   readonly traceFlags: number
+  /** SENDOPT_FLAGS */
+  readonly sendOptions: number
 }
 
 export interface Content {
@@ -119,8 +122,8 @@ async function sendMessage(
 }
 
 function encodeEnvelope(envelope: Envelope): string {
-  const { envelopeId, returnFlags, encoding, traceFlags, verp, notifyFlags } = envelope
-  let octets = ''
+  const { envelopeId, returnFlags, encoding, traceFlags, verp, notifyFlags, sendOptions } = envelope
+  let octets = sendOptions === 0 ? '' : encodePreliminarySize(sendOptions)
   if (envelopeId !== undefined) octets += encodeAttribute('envelope_id', envelopeId)
   if (returnFlags !== 0) octets += encodeAttribute('ret_flags', returnFlags)
   octets += encodeAttribute('rewrite_context', envelope.rewriteContext)

@@ -12,7 +12,12 @@ import { removeMessageLog, type LogEntry } from '@posthorn/queue/message-log'
 import type { QueueId } from '@posthorn/queue/queue-id'
 import { parseQueueName } from '@posthorn/queue/queue-layout'
 import { readMessageLog } from '@posthorn/queue/read-message-log'
-import { NOTIFY_FLAGS, RETURN_FLAGS, SMTPUTF8_FLAGS } from '@posthorn/wire/attr-groups'
+import {
+  NOTIFY_FLAGS,
+  RETURN_FLAGS,
+  SENDOPT_FLAGS,
+  SMTPUTF8_FLAGS,
+} from '@posthorn/wire/attr-groups'
 import { BOUNCE_FLAGS, type BounceRequest } from '@posthorn/wire/bounce-protocol'
 import { DELIVERY_FLAGS } from '@posthorn/wire/delivery-request'
 import { cleanEntry } from './append-entry.ts'
@@ -62,7 +67,9 @@ export async function answerReport(
 }
 
 async function answer(report: Report, request: ReportRequest): Promise<void> {
-  const wantsFull = request.returnFlags !== RETURN_FLAGS.headers
+  const { settings, subject } = report
+  const isRedacted = subject.tls === 'required' && settings.redactsRequireTls
+  const wantsFull = request.returnFlags !== RETURN_FLAGS.headers && !isRedacted
   const requested = DELIVERY_FLAGS.userVerify | DELIVERY_FLAGS.record | DELIVERY_FLAGS.mtaVerify
   switch (request.request) {
     case 1:
@@ -127,8 +134,15 @@ function subjectOf(
     envelopeId: printable(request.envelopeId),
     encoding: request.encoding,
     isUtf8: (request.smtpUtf8 & SMTPUTF8_FLAGS.requested) !== 0,
+    tls: tlsOf(request.smtpUtf8),
     original,
   }
+}
+
+/** RFC 8689 5: REQUIRETLS counts more than the header. */
+function tlsOf(sendOptions: number): NoticeSubject['tls'] {
+  if ((sendOptions & SENDOPT_FLAGS.requireTls) !== 0) return 'required'
+  return (sendOptions & SENDOPT_FLAGS.tlsOptional) !== 0 ? 'optional' : undefined
 }
 
 /** Undefined: there is no log, which is not the same as an empty one. */

@@ -27,6 +27,10 @@ export interface BounceSettings {
   readonly lockDelayMs: number
   readonly smtputf8Enable: boolean
   readonly isThreaded: boolean
+  /** requiretls_redact_dsn */
+  readonly redactsRequireTls: boolean
+  /** tls_required_enable */
+  readonly honorsTlsRequired: boolean
   readonly cleanupPath: string
   readonly cleanupFlags: number
   readonly timeoutMs: number
@@ -54,6 +58,8 @@ export function readBounceSettings(config: MainConfig): BounceSettings {
     lockAttempts: config.integer('deliver_lock_attempts'),
     lockDelayMs: config.seconds('deliver_lock_delay') * 1000,
     smtputf8Enable: config.boolean('smtputf8_enable'),
+    redactsRequireTls: config.boolean('requiretls_redact_dsn'),
+    honorsTlsRequired: config.boolean('tls_required_enable'),
     isThreaded: config.boolean('enable_threaded_bounces'),
     cleanupPath: `public/${config.text('cleanup_service_name')}`,
     cleanupFlags: noticeFlags(config),

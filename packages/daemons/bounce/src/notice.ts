@@ -34,6 +34,8 @@ export interface NoticeSubject {
   readonly encoding: string
   /** The sender asked for SMTPUTF8: so may we (RFC 6533). */
   readonly isUtf8: boolean
+  /** What the sender said of TLS: REQUIRETLS, or `TLS-Required: No` (RFC 8689). */
+  readonly tls?: 'required' | 'optional' | undefined
   readonly original: OriginalMessage | undefined
 }
 
@@ -57,10 +59,20 @@ export async function sendNotice(
 ): Promise<string> {
   const labels = chooseLabels(settings, subject, notice.template)
   const boundary = `${subject.id}.${Math.floor(Date.now() / 1000)}/${settings.hostname}`
-  const envelope = { sender: notice.from, recipient: notice.to, isUtf8: subject.isUtf8 }
+  const envelope = {
+    sender: notice.from,
+    recipient: notice.to,
+    isUtf8: subject.isUtf8,
+    // RFC 8689 5: the way back may be worse than the way there; what is redacted may take it
+    requiresTls: subject.tls === 'required' && !settings.redactsRequireTls,
+  }
+  const waivesTls = subject.tls === 'optional' && settings.honorsTlsRequired
   const messageId = settings.isThreaded ? await subject.original?.findMessageId() : undefined
   return postNotice(settings, envelope, async (writer) => {
     writeHeader(writer, notice, boundary, labels, messageId)
+    if (waivesTls) writer.line('TLS-Required: No')
+    writer.line('')
+    writer.line('This is a MIME-encapsulated message.')
     await writeText(writer, notice, boundary, labels, config)
     await writeReport(writer, settings, subject, notice, boundary)
     await writeOriginal(writer, settings, subject, notice, boundary, labels)
@@ -114,8 +126,6 @@ function writeHeader(
   writer.line('Content-Type: multipart/report; report-type=delivery-status;')
   writer.line(`\tboundary="${boundary}"`)
   if (labels.whole !== '') writer.line(`Content-Transfer-Encoding: ${labels.whole}`)
-  writer.line('')
-  writer.line('This is a MIME-encapsulated message.')
 }
 
 async function writeText(

@@ -6,7 +6,7 @@ import { encodeSizeRecord } from '@posthorn/queue/size-record'
 import type { DsnFields, Recipient } from '@posthorn/wire/attr-groups'
 import type { BounceRequest } from '@posthorn/wire/bounce-protocol'
 import type { Channel } from '@posthorn/wire/channel'
-import { announceCleanup } from '@posthorn/wire/cleanup-protocol'
+import { announceCleanup, CLEANUP_FLAGS } from '@posthorn/wire/cleanup-protocol'
 import { FakeService } from '@posthorn/wire/fake-service'
 import { SubmissionReply } from '@posthorn/wire/submission-session'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -286,4 +286,31 @@ t.test('large, missing and damaged messages are returned as far as possible', as
     'warning: append file bounce blocked: Is a directory',
     'status -1',
   ])
+})
+
+t.test('notices about mail that asks for TLS, or waives it (RFC 8689 5)', async (t) => {
+  putOriginal()
+  const one = { recipient: recipient('gone@y.test'), dsn: dsn('5.7.30', 'no') }
+  const notice = async (smtpUtf8: number, main: Record<string, string> = {}): Promise<string> => {
+    await ask(context('bounce', main), { request: 4, ...common, ...one, smtpUtf8 })
+    return notices.pop() ?? ''
+  }
+  const whole = /Content-Description: Undelivered Message\n/
+  const headers = /Content-Description: Undelivered Message Headers\n/
+  const flags = (text: string): number => Number(/^flags (\d+)/.exec(text)?.[1])
+  const { requireTls } = CLEANUP_FLAGS
+  const plain = await notice(0)
+  t.match(plain, whole)
+  t.notMatch(plain, /TLS-Required/)
+  const redacted = await notice(32)
+  t.match(redacted, headers, 'REQUIRETLS: headers only')
+  t.equal(flags(redacted) & requireTls, 0, 'and by any way')
+  const kept = await notice(32, { requiretls_redact_dsn: 'no' })
+  t.match(kept, whole, 'all of it')
+  t.equal(flags(kept) & requireTls, requireTls, 'as it came')
+  const waived = await notice(16)
+  t.match(waived, /N TLS-Required: No\nN \nN This is a MIME/)
+  t.match(waived, whole)
+  t.notMatch(await notice(16, { tls_required_enable: 'no' }), /TLS-Required/)
+  t.notMatch(await notice(48), /TLS-Required/, 'REQUIRETLS counts more')
 })

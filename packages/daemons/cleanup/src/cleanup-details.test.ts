@@ -275,3 +275,47 @@ t.test('Milters of smtpd(8) cannot be taken over', async (t) => {
   t.equal(made.status, CLEANUP_STATUS.bad)
   t.match(made.log.join('\n'), /Cannot take over Milters from smtpd/)
 })
+
+t.test('what is asked of TLS stands in the size record (RFC 8689)', async (t) => {
+  const wish = (options: number): TestRecord => ['C', `-1 -1 -1 -1 -1 ${options}`]
+  const asks = 'N Require-TLS-ESMTP: yes'
+  const cases: [string, Given, string, boolean][] = [
+    ['nothing', {}, '0', false],
+    ['header', { content: ['tls-required:  NO', '', 'body'] }, '16', false],
+    ['another value', { content: ['TLS-Required: Yes', '', 'body'] }, '0', false],
+    ['in the text', { content: ['', 'TLS-Required: No'] }, '0', false],
+    [
+      'header switched off',
+      { settings: { tls_required_enable: 'no' }, content: ['TLS-Required: No', '', 'x'] },
+      '0',
+      false,
+    ],
+    ['submission', { envelope: [wish(32)] }, '32', true],
+    ['submission, other bits', { envelope: [wish(29)] }, '0', false],
+    ['flag of a client', { flags: MAIL | CLEANUP_FLAGS.requireTls }, '32', true],
+    ['content filter', { content: ['Require-TLS-ESMTP: yes', '', 'body'] }, '32', true],
+    [
+      'header of no value',
+      {
+        settings: { requiretls_esmtp_header: 'no' },
+        content: ['Require-TLS-ESMTP: yes', '', 'body'],
+      },
+      '0',
+      true,
+    ],
+    [
+      'no header',
+      { settings: { requiretls_esmtp_header: 'no' }, envelope: [wish(32)] },
+      '32',
+      false,
+    ],
+    ['switched off', { settings: { requiretls_enable: 'no' }, envelope: [wish(32)] }, '0', false],
+    ['both', { envelope: [wish(32)], content: ['TLS-Required: No', '', 'body'] }, '48', true],
+  ]
+  for (const [name, given, field, hasHeader] of cases) {
+    const made = await make(given)
+    t.equal(made.status, 0, name)
+    t.equal(sizeFields(made)[2], field, name)
+    t.equal(made.lines.filter((line) => line === asks).length, hasHeader ? 1 : 0, name)
+  }
+})

@@ -11,8 +11,9 @@ import { log } from '@posthorn/log/log'
 import { RecordError } from '@posthorn/queue/queue-error'
 import { encodeAttribute, parseAttribute, pseudoType } from '@posthorn/queue/named-attribute'
 import { encodeRecord, RECORD, untilNul } from '@posthorn/queue/record'
-import { padNumber } from '@posthorn/queue/size-record'
+import { padNumber, parseSendOptions } from '@posthorn/queue/size-record'
 import { parseTimeRecord } from '@posthorn/queue/time-record'
+import { SENDOPT_FLAGS } from '@posthorn/wire/attr-groups'
 import type { CleanupContext } from './cleanup-context.ts'
 import { applyExtraFlags } from './extra-flags.ts'
 import { standInForMilters } from './milter-stand-in.ts'
@@ -55,6 +56,9 @@ export class EnvelopeStage implements Stage {
     const message = this.#message
     switch (type) {
       case RECORD.size:
+        // of a submission, or of a message that is stored anew: REQUIRETLS must not be lost, the rest is seen again
+        if ((parseSendOptions(payload) & SENDOPT_FLAGS.requireTls) !== 0) message.requireTls()
+        return undefined
       case RECORD.createTime:
         return undefined // ours are written afresh
       case RECORD.milters:

@@ -3,8 +3,8 @@
  *
  *   inspected (header_checks)  ->  dropped (message_drop_headers)  ->  looked at  ->  addresses rewritten  ->  written
  *
- * Looked at: Message-Id is logged, Received counted against hop loops, Content-* remembered for the body, and which
- * headers were there so that missing ones can be added. Addresses are rewritten for local clients, and for others if
+ * Looked at: Message-Id is logged, Received counted against hop loops, Content-* remembered for the body, what is asked of
+ * TLS (RFC 8689), and which headers were there so that missing ones can be added. Addresses are rewritten for local clients, and for others if
  * remote_header_rewrite_domain says how.
  *
  * Source: Postfix 3.7 cleanup(8); RFC 5322 3.6.
@@ -22,6 +22,18 @@ import type { Message } from './message.ts'
 import { MimeRules } from './mime-rules.ts'
 import { missingHeaders } from './missing-headers.ts'
 import { noteEncoding } from './note-encoding.ts'
+
+/** As MAIL with REQUIRETLS. Postfix 3.11 REQUIRETLS_README. */
+const REQUIRE_TLS_HEADER = 'Require-TLS-ESMTP'
+
+/** Besides those of a header class. */
+const NOTED: ReadonlySet<string> = new Set([
+  'received',
+  'date',
+  'message-id',
+  'tls-required',
+  REQUIRE_TLS_HEADER.toLowerCase(),
+])
 
 export class HeaderEditor {
   readonly inspector: Inspector | undefined
@@ -112,7 +124,7 @@ export class HeaderEditor {
     if (kind?.isResent === true) this.#isResent = true
     // One that is dropped was there all the same: hops count, and nothing is put in its place.
     const isDropped = this.#context.settings.dropHeaders.has(name)
-    if (kind !== undefined || name === 'received' || name === 'date' || name === 'message-id') {
+    if (kind !== undefined || NOTED.has(name)) {
       this.#seen.add(name)
       this.#note(name, text.slice(colon + 1))
       if (this.#message.isBroken || isDropped) return undefined
@@ -136,6 +148,16 @@ export class HeaderEditor {
         if (this.#hops === this.#context.settings.hopLimit) {
           log.warning(`${message.id}: message rejected: hopcount exceeded`)
           message.fail('hops')
+        }
+        return
+      case 'tls-required': // RFC 8689 5: `No` is the only value
+        if (value.trim().toLowerCase() === 'no' && this.#context.settings.honorsTlsRequired) {
+          message.waiveTls()
+        }
+        return
+      case REQUIRE_TLS_HEADER.toLowerCase():
+        if (value.trim().toLowerCase() === 'yes' && this.#context.settings.hasRequireTlsHeader) {
+          message.requireTls()
         }
         return
       case 'content-transfer-encoding':
@@ -182,6 +204,11 @@ export class HeaderEditor {
       return undefined
     }
     const { settings } = this.#context
+    const tellsOfTls = message.wantsRequireTls && settings.hasRequireTlsHeader
+    if (tellsOfTls && !this.#seen.has(REQUIRE_TLS_HEADER.toLowerCase())) {
+      // a content filter that does not know REQUIRETLS hands it on like this
+      message.writer.append(encodeHeader(`${REQUIRE_TLS_HEADER}: yes`, settings.lineLimit))
+    }
     if (this.#rule !== undefined || settings.alwaysAddMissingHeaders) {
       for (const header of missingHeaders(message, settings, this.#seen, this.#isResent)) {
         // Not noted as beyond ASCII: a full name must not make the message need SMTPUTF8.

@@ -11,7 +11,7 @@ import { encodeRecord, RECORD } from '@posthorn/queue/record'
 import { SIZE_FLAG_MIXED, SIZE_RECORD_OCTETS, encodeSizeRecord } from '@posthorn/queue/size-record'
 import type { QueueFileWriter } from '@posthorn/queue/queue-file-writer'
 import type { QueueTime } from '@posthorn/queue/queue-id'
-import { SMTPUTF8_FLAGS, type Recipient } from '@posthorn/wire/attr-groups'
+import { SENDOPT_FLAGS, SMTPUTF8_FLAGS, type Recipient } from '@posthorn/wire/attr-groups'
 import { CLEANUP_FLAGS, CLEANUP_STATUS } from '@posthorn/wire/cleanup-protocol'
 import { DuplicateFilter } from './duplicate-filter.ts'
 import type { Settings } from './settings.ts'
@@ -61,7 +61,7 @@ export class Message {
   /** Records about recipients have been seen in this segment: others among them are in qmgr's way. */
   hasRecipientsHere = false
   sizeFlags = 0
-  /** SMTPUTF8_FLAGS: field 6 of the size record. */
+  /** SMTPUTF8_FLAGS and SENDOPT_FLAGS: field 6 of the size record. */
   smtputf8: number
 
   dataOffset = 0
@@ -77,17 +77,20 @@ export class Message {
   readonly duplicates: DuplicateFilter
 
   readonly #detectsUtf8: boolean
+  readonly #allowsRequireTls: boolean
 
   constructor(
     writer: QueueFileWriter,
     flags: number,
-    settings: Pick<Settings, 'duplicateLimit' | 'utf8Enabled'>,
+    settings: Pick<Settings, 'duplicateLimit' | 'utf8Enabled' | 'allowsRequireTls'>,
   ) {
     this.writer = writer
     this.#detectsUtf8 = settings.utf8Enabled
     this.flags = flags
     this.duplicates = new DuplicateFilter(settings.duplicateLimit)
     this.smtputf8 = this.has('smtpUtf8') ? SMTPUTF8_FLAGS.requested : 0
+    this.#allowsRequireTls = settings.allowsRequireTls
+    if (this.has('requireTls')) this.requireTls()
     writer.append(ZERO_SIZE)
   }
 
@@ -163,6 +166,20 @@ export class Message {
     if (!this.#detectsUtf8) return
     if (where !== 'recipient') this.smtputf8 |= SMTPUTF8_FLAGS[where]
     if (this.has('autoUtf8')) this.smtputf8 |= SMTPUTF8_FLAGS.requested
+  }
+
+  /** The sender asks for REQUIRETLS, which counts unless requiretls_enable = no (RFC 8689 2). */
+  requireTls(): void {
+    if (this.#allowsRequireTls) this.smtputf8 |= SENDOPT_FLAGS.requireTls
+  }
+
+  get wantsRequireTls(): boolean {
+    return (this.smtputf8 & SENDOPT_FLAGS.requireTls) !== 0
+  }
+
+  /** The sender does not care for TLS (RFC 8689 5). */
+  waiveTls(): void {
+    this.smtputf8 |= SENDOPT_FLAGS.tlsOptional
   }
 
   get wantsSmtpUtf8(): boolean {

@@ -93,7 +93,7 @@ async function addressRules(config: MainConfig): Promise<AddressRules> {
     config.list('proxy_interfaces'),
     hostAddresses,
   )
-  const origin = foldCase(config.origin)
+  const origin = foldCase(config.origin())
   const destinations = DomainList.open('mydestination', config.text('mydestination'), { config })
   return {
     extensions: {

@@ -40,6 +40,12 @@ export interface Settings {
   readonly delayWarningSeconds: number
   readonly verpFilter: string
   readonly utf8Enabled: boolean
+  /** requiretls_enable */
+  readonly allowsRequireTls: boolean
+  /** requiretls_esmtp_header, where REQUIRETLS is allowed. */
+  readonly hasRequireTlsHeader: boolean
+  /** tls_required_enable */
+  readonly honorsTlsRequired: boolean
   readonly longIds: boolean
   readonly inFlowDelaySeconds: number
   readonly milterAction: MilterAction
@@ -88,6 +94,10 @@ export function readSettings(config: MainConfig): Settings {
     delayWarningSeconds: config.seconds('delay_warning_time'),
     verpFilter: config.text('verp_delimiter_filter'),
     utf8Enabled: config.boolean('smtputf8_enable'),
+    allowsRequireTls: config.boolean('requiretls_enable'),
+    hasRequireTlsHeader:
+      config.boolean('requiretls_enable') && config.boolean('requiretls_esmtp_header'),
+    honorsTlsRequired: config.boolean('tls_required_enable'),
     longIds: config.boolean('enable_long_queue_ids'),
     milterAction: milterActionOf(config),
     inFlowDelaySeconds: config.seconds('in_flow_delay'),

@@ -15,7 +15,7 @@ import { ContentReader } from '@posthorn/queue/content-reader'
 import { encodeAttribute } from '@posthorn/queue/named-attribute'
 import { encodeRecord, RECORD } from '@posthorn/queue/record'
 import { encodeTimeRecord, queueTimeNow } from '@posthorn/queue/time-record'
-import { SMTPUTF8_FLAGS } from '@posthorn/wire/attr-groups'
+import { SENDOPT_FLAGS, SMTPUTF8_FLAGS } from '@posthorn/wire/attr-groups'
 import { CLEANUP_FLAGS, CLEANUP_STATUS, openCleanup } from '@posthorn/wire/cleanup-protocol'
 import type { DeliveryRequest, Recipient } from '@posthorn/wire/delivery-request'
 
@@ -59,8 +59,13 @@ export async function forwardMessage(
 ): Promise<string | undefined> {
   const { cleanupPath, cleanupFlags, timeoutMs, hostname, mailName } = settings
   const isUtf8 = (job.request.smtpUtf8 & SMTPUTF8_FLAGS.requested) !== 0
+  // RFC 8689 4.2: also for mail that is sent on
+  const requiresTls = (job.request.smtpUtf8 & SENDOPT_FLAGS.requireTls) !== 0
   const session = await openCleanup(cleanupPath, {
-    flags: cleanupFlags | (isUtf8 ? CLEANUP_FLAGS.smtpUtf8 : 0),
+    flags:
+      cleanupFlags |
+      (isUtf8 ? CLEANUP_FLAGS.smtpUtf8 : 0) |
+      (requiresTls ? CLEANUP_FLAGS.requireTls : 0),
     timeoutMs,
   })
   try {

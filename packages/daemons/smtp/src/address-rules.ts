@@ -12,7 +12,7 @@ import type { AddressRules } from '@posthorn/tables/map-list'
 import { DomainList } from '@posthorn/tables/match-list'
 
 export function readAddressRules(config: MainConfig, own: Promise<OwnAddresses>): AddressRules {
-  const origin = foldCase(config.origin)
+  const origin = foldCase(config.origin())
   const destinations = DomainList.open('mydestination', config.text('mydestination'), { config })
   return {
     extensions: {

@@ -16,6 +16,7 @@ const OPTIONS: Record<string, readonly [string, (options: ClientOptions) => unkn
   bind_address: ['192.0.2.1', (options) => options.bindAddress, '192.0.2.1'],
   bind_address6: ['2001:db8::1', (options) => options.bindAddress6, '2001:db8::1'],
   bind_address_enforce: ['yes', (options) => options.enforcesBind, true],
+  chunking_enable: ['yes', (options) => options.sendsChunks, true],
   cname_overrides_servername: ['yes', (options) => options.usesCanonicalNames, true],
   connect_timeout: ['7s', ({ timeouts }) => timeouts.connectMs, 7000],
   connection_cache_on_demand: ['no', (options) => options.cachesOnDemand, false],

@@ -94,6 +94,8 @@ export interface ClientOptions {
   quotesEnvelope: boolean
   lineLengthLimit: number
   convertsToSevenBit: boolean
+  /** Text goes in chunks (BDAT) to servers that take them. */
+  sendsChunks: boolean
   probeTarget: 'rcpt' | 'data'
   replyLineLimit: number
   allowsUtf8: boolean
@@ -101,6 +103,10 @@ export interface ClientOptions {
   mime: MimeScannerOptions
   /** After so long in the queue mail goes in plaintext where TLS is optional and fails. */
   plainRetryMs: number
+  /** smtp_log_tls_feature_status */
+  logsTlsStatus: boolean
+  /** tls_required_enable: `TLS-Required: No` counts. */
+  honorsTlsRequired: boolean
   /** smtp_tls_note_starttls_offer */
   notesStartTls: boolean
 }
@@ -181,7 +187,7 @@ export function readClientOptions(
     search: searchRules(config, name),
     families,
     ignoresMxErrors: config.boolean('ignore_mx_lookup_error'),
-    defersWithoutMxAddress: isSmtp && config.boolean('smtp_defer_if_no_mx_address_found'),
+    defersWithoutMxAddress: config.boolean(`${name}_defer_if_no_mx_address_found`),
     hasTransitionalNames: config.boolean('enable_idna2003_compatibility'),
     srv: {
       services: new Set(config.list('use_srv_lookup')),
@@ -217,6 +223,7 @@ export function readClientOptions(
     quotesEnvelope: config.boolean(`${name}_quote_rfc821_envelope`),
     lineLengthLimit: config.integer(`${name}_line_length_limit`),
     convertsToSevenBit: !config.boolean('disable_mime_output_conversion'),
+    sendsChunks: config.boolean(`${name}_chunking_enable`),
     probeTarget: config.keyword(`${name}_address_verify_target`) || 'rcpt',
     replyLineLimit: config.integer('line_length_limit'),
     allowsUtf8: config.boolean('smtputf8_enable'),
@@ -227,6 +234,8 @@ export function readClientOptions(
       headerLimit: config.integer('header_size_limit'),
     },
     plainRetryMs: ms(config.seconds('minimal_backoff_time')),
+    logsTlsStatus: config.boolean(`${name}_log_tls_feature_status`),
+    honorsTlsRequired: config.boolean('tls_required_enable'),
     notesStartTls: config.boolean(`${name}_tls_note_starttls_offer`),
   }
 }

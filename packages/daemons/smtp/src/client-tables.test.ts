@@ -75,7 +75,9 @@ t.test('a table that cannot follow its file is noticed, whatever parameter names
     const { outdated } = openClientTables(config, 'smtp')
     createDeliveryContext(config, 'smtp_delivery_status_filter')
     t.equal(outdated(), undefined, name)
-    for (const one of openedTables(config)) Object.assign(one, { isStale: true })
+    // there are others: smtp_requiretls_policy has some by default
+    const own = openedTables(config).filter((one) => one.name === table)
+    for (const one of own) Object.assign(one, { isStale: true })
     t.equal(outdated(), `table ${table} has changed -- restarting`, name)
   }
   t.end()

@@ -17,8 +17,10 @@ import { DnsReplyFilter } from './dns-reply-filter.ts'
 import { GenericMaps } from './generic-maps.ts'
 import { openChecks } from './header-and-body-checks.ts'
 import { ownAddresses } from './start-client.ts'
+import { RequireTlsPolicy } from './require-tls.ts'
 import { LocalDataError } from './session.ts'
 import type { ClientTables } from './smtp-client.ts'
+import { openTlsLogLevels } from './tls-log-levels.ts'
 import type { TlsTables } from './tls-policies.ts'
 
 type Find = (key: string) => Promise<string | undefined>
@@ -87,6 +89,8 @@ export function openClientTables(config: MainConfig, protocol: Protocol): Opened
       findPixWorkarounds: finder(pixMaps),
       generic,
       dnsFilter,
+      requireTls: RequireTlsPolicy.open(config, protocol),
+      findTlsLogLevel: openTlsLogLevels(config, protocol),
       checks: checks?.lookups,
       filterReply: filterTable === undefined ? undefined : replyFilter(filterTable),
       isCachedDestination: destinationTest(

@@ -26,6 +26,14 @@ t.test('ContentEncoder stuffs dots and closes the last line', (t) => {
   t.end()
 })
 
+t.test('ContentEncoder leaves dots alone where octets are counted', (t) => {
+  const encoder = new ContentEncoder(4, false)
+  t.equal(encoder.push('.\r\n..a\r\n'), '.\r\n..a\r\n')
+  t.equal(encoder.push('.bcde'), '.bcd\r\n e')
+  t.equal(encoder.finish(), '\r\n')
+  t.end()
+})
+
 t.test('ContentEncoder breaks long lines with CRLF SPACE', (t) => {
   t.equal(encode(['abcd\r\n'], 4), 'abcd\r\n')
   t.equal(encode(['abcde\r\n'], 4), 'abcd\r\n e\r\n')

@@ -2,20 +2,22 @@
  * content-encoder - the text of a message as it goes over the wire
  *
  * Is fed chunks whose lines end in CRLF, cut anywhere, and gives chunks back: a line that begins with a dot gets
- * another one (RFC 5321 4.5.2), a line longer than the limit is broken with CRLF SPACE. Dots are looked for after
- * every LF, so that text that slipped in with bare line ends cannot end the message early.
+ * another one (RFC 5321 4.5.2) where a dot ends the text, a line longer than the limit is broken with CRLF SPACE. Dots are
+ * looked for after every LF, so that text that slipped in with bare line ends cannot end the message early.
  * Cost: two native searches per chunk for ordinary mail; 50 KB take about 20 us.
  * Source: Postfix 3.7 smtp_line_length_limit.
  */
 export class ContentEncoder {
   readonly #limit: number
+  readonly #stuffsDots: boolean
   /** Octets of the current output line so far. */
   #column = 0
   #didBreak = false
 
-  /** `lineLimit` octets without CRLF; 0 = no limit. */
-  constructor(lineLimit: number) {
+  /** `lineLimit` octets without CRLF; 0 = no limit. `stuffsDots`: unless the octets are counted (BDAT). */
+  constructor(lineLimit: number, stuffsDots = true) {
     this.#limit = lineLimit
+    this.#stuffsDots = stuffsDots
   }
 
   /** A line had to be broken. */
@@ -39,6 +41,7 @@ export class ContentEncoder {
     const isAtStart = this.#column === 0
     const end = text.lastIndexOf('\n')
     this.#column = end < 0 ? this.#column + text.length : text.length - end - 1
+    if (!this.#stuffsDots) return text
     const stuffed = text.replaceAll('\n.', '\n..')
     return isAtStart && text.startsWith('.') ? `.${stuffed}` : stuffed
   }
@@ -73,7 +76,7 @@ export class ContentEncoder {
     const end = piece.endsWith('\r\n') ? '\r\n' : piece.endsWith('\n') ? '\n' : ''
     const isContinued = end === ''
     let rest = piece.slice(0, piece.length - end.length)
-    let output = this.#column === 0 && rest.startsWith('.') ? '.' : ''
+    let output = this.#stuffsDots && this.#column === 0 && rest.startsWith('.') ? '.' : ''
     let space = this.#limit - this.#column
     while (rest.length > space || (isContinued && rest.length === space)) {
       output += `${rest.slice(0, space)}\r\n `

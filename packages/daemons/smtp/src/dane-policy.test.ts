@@ -7,7 +7,7 @@ import { findDane, type DaneContext } from './dane-policy.ts'
 import { DnssecProbe } from './dnssec-probe.ts'
 import type { DnsFacts } from './server-host.ts'
 import { readTlsOptions } from './tls-options.ts'
-import { TlsPolicyError, type DaneFindings } from './tls-policy.ts'
+import { TlsPolicyError, type AppliedPolicy, type DaneFindings } from './tls-policy.ts'
 
 const { may, encrypt, halfDane, dane, daneOnly } = TLS_LEVELS
 const good: TlsaRecord = { usage: 3, selector: 1, matchingType: 1, data: 'x'.repeat(32) }
@@ -33,7 +33,13 @@ interface Case {
 async function run(
   level: number,
   given: Case,
-): Promise<{ outcome: DaneFindings | string; lines: string[]; asked: string[] }> {
+): Promise<{
+  /** Without what reports are told. */
+  outcome: DaneFindings | string
+  applied: AppliedPolicy | undefined
+  lines: string[]
+  asked: string[]
+}> {
   const tls = readTlsOptions(
     MainConfig.of({
       smtp_tls_security_level: 'dane',
@@ -72,10 +78,11 @@ async function run(
   const captured = captureLog()
   try {
     const target = { element: 'a.test', domain: 'a.test', host }
-    return { outcome: await findDane(level, target, context), lines: captured.lines, asked }
+    const { applied, ...outcome } = await findDane(level, target, context)
+    return { outcome, applied, lines: captured.lines, asked }
   } catch (error) {
     if (!(error instanceof TlsPolicyError)) throw error
-    return { outcome: error.message, lines: captured.lines, asked }
+    return { outcome: error.message, applied: error.applied, lines: captured.lines, asked }
   } finally {
     captured.restore()
   }
@@ -148,6 +155,36 @@ t.test('findDane() makes of TLSA records what can be made of them', async (t) =>
   for (const [name, given, opportunistic, mandatory] of cases) {
     t.same((await run(dane, given)).outcome, opportunistic, `dane: ${name}`)
     t.same((await run(daneOnly, given)).outcome, mandatory, `dane-only: ${name}`)
+  }
+})
+
+t.test('findDane() tells reports which records there were, and what was wrong', async (t) => {
+  const hex = '78'.repeat(32)
+  const tlsa = { type: 'tlsa', domain: 'mx.a.test', mxHostPatterns: [] }
+  const failed: TlsaLookup = { kind: 'failed', text: 'no server' }
+  const cases: [number, Case, AppliedPolicy | object | undefined][] = [
+    [dane, { tlsa: { 'mx.a.test': found(good) } }, { ...tlsa, strings: [`3 1 1 ${hex}`] }],
+    [
+      dane,
+      { tlsa: { 'mx.a.test': found(odd) } },
+      { ...tlsa, strings: [`1 1 1 ${hex}`], fault: { code: 'tlsa-invalid' } },
+    ],
+    [dane, {}, undefined],
+    [daneOnly, {}, { ...tlsa, strings: [], fault: { code: 'dane-required' } }],
+    [
+      daneOnly,
+      { tlsa: { 'mx.a.test': found(odd) } },
+      { ...tlsa, strings: [`1 1 1 ${hex}`], fault: { code: 'tlsa-invalid' } },
+    ],
+    [
+      dane,
+      { tlsa: { 'mx.a.test': failed } },
+      { ...tlsa, strings: [], fault: { code: 'dnssec-invalid' } },
+    ],
+    [daneOnly, { client: { dnsSupport: 'enabled' } }, undefined],
+  ]
+  for (const [level, given, expected] of cases) {
+    t.same((await run(level, given)).applied, expected, JSON.stringify(given))
   }
 })
 

@@ -23,7 +23,9 @@ import { tlsLevelName, type TlsOptions } from './tls-options.ts'
 import {
   badTlsConfiguration,
   TlsPolicyError,
+  type AppliedPolicy,
   type DaneFindings,
+  type TlsFault,
   type TlsTarget,
 } from './tls-policy.ts'
 
@@ -52,9 +54,12 @@ export async function findDane(
     if (isOnly || target.host.port === 0) throw badTlsConfiguration()
     return { level: may }
   }
-  const weaken = (to: number, why: string): DaneFindings => {
-    if (isOnly) throw new TlsPolicyError('4.7.5', why)
-    return { level: to }
+  const weaken = (to: number, why: string, unusable?: AppliedPolicy): DaneFindings => {
+    const missing = { code: 'dane-required' } as const
+    if (isOnly) {
+      throw new TlsPolicyError('4.7.5', why, unusable ?? appliedTlsa(target.host.name, [], missing))
+    }
+    return unusable === undefined ? { level: to } : { level: to, applied: unusable }
   }
   const { dns } = target.host
   const isMxSecure = dns?.isMxSecure ?? true
@@ -64,16 +69,26 @@ export async function findDane(
   }
   const found = await findRecords(dns, target, context)
   if (found === undefined) return weaken(may, 'no TLSA records found')
-  const { domain, records } = found
-  if (records.length === 0) return weaken(encrypt, 'TLSA records unusable')
-  if (!isMxSecure && context.tls.insecureMxLevel === encrypt) return { level: encrypt }
+  const { domain, records, all } = found
+  if (records.length === 0) {
+    const unusable = appliedTlsa(domain, all, { code: 'tlsa-invalid' })
+    return weaken(encrypt, 'TLSA records unusable', unusable)
+  }
+  const applied = appliedTlsa(domain, all)
+  if (!isMxSecure && context.tls.insecureMxLevel === encrypt) return { level: encrypt, applied }
   // RFC 7672 3.2.2: the TLSA base domain, and for a validated MX the destination, are names that will do
   const matches = isMxSecure ? [domain, target.domain] : [domain]
   return {
     level: isMxSecure ? level : halfDane,
     anchors: { domain, records },
     matches: [...new Set(matches)],
+    applied,
   }
+}
+
+function appliedTlsa(domain: string, all: readonly TlsaRecord[], fault?: TlsFault): AppliedPolicy {
+  const policy = { type: 'tlsa', domain, strings: all.map(recordText), mxHostPatterns: [] } as const
+  return fault === undefined ? policy : { ...policy, fault }
 }
 
 /** Why DANE is out of the question, in the words after the destination. */
@@ -103,6 +118,7 @@ interface FoundRecords {
   domain: string
   /** Those that can be used. */
   records: readonly TlsaRecord[]
+  all: readonly TlsaRecord[]
 }
 
 /** RFC 7672 2.2.2: under the name at the end of the aliases, then under that at their beginning. */
@@ -119,7 +135,8 @@ async function findRecords(
     const answer = await lookup.findTlsa(name, port)
     if (answer.kind === 'failed') {
       log.warning(`DANE TLSA lookup problem: ${answer.text}`)
-      throw new TlsPolicyError('4.7.5', `TLSA lookup error for ${name}:${port}`)
+      const reason = `TLSA lookup error for ${name}:${port}`
+      throw new TlsPolicyError('4.7.5', reason, appliedTlsa(name, [], { code: 'dnssec-invalid' }))
     }
     if (answer.kind === 'missing' || !answer.isSecure) continue
     const owner = `_${port}._tcp.${name}`
@@ -129,7 +146,7 @@ async function findRecords(
         log.info(`DNSSEC-signed TLSA record: ${owner}: ${recordText(record)}`)
       }
     }
-    return { domain: name, records }
+    return { domain: name, records, all: answer.records }
   }
   return undefined
 }

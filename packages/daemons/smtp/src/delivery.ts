@@ -11,13 +11,18 @@
  */
 import { log } from '@posthorn/log/log'
 import type { DeliveryJob } from '@posthorn/delivery/delivery-job'
-import { toDsnFields, type DeliveryStatus } from '@posthorn/delivery/delivery-status'
+import {
+  toDsnFields,
+  type DeliveryStatus,
+  type RelayedStatus,
+} from '@posthorn/delivery/delivery-status'
 import { passOn } from '@posthorn/delivery/pass-on'
 import { errorReason } from '@posthorn/native/system-error'
 import { NOTIFY_FLAGS } from '@posthorn/wire/attr-groups'
 import type { HopStatus, Recipient } from '@posthorn/wire/delivery-request'
-import { isHard, type Failure } from './failure.ts'
+import { isHard, localFailure, type Failure } from './failure.ts'
 import type { Session } from './session.ts'
+import { tlsStatus } from './tls-status.ts'
 
 export class Delivery {
   readonly job: DeliveryJob
@@ -25,8 +30,11 @@ export class Delivery {
   isFinalServer = false
   /** The session in progress: `relay=` of what is logged. */
   session: Session | undefined
-  /** For recipients that are left after the last host. */
-  lastFailure: Failure | undefined
+  #lastFailure: Failure | undefined
+  /** Failures of servers that do not give what the message asks for. */
+  readonly #unsuitable = new Set<Failure>()
+  /** Something failed that another attempt may mend. */
+  #hadTrouble = false
   /** For the queue manager: the destination is out of reach. */
   hopStatus: HopStatus | undefined
   /** A session of this request took its normal course: the destination is in reach. */
@@ -36,10 +44,28 @@ export class Delivery {
   #left: readonly Recipient[]
   readonly #kept = new Set<Recipient>()
   readonly #dropped = new Set<Recipient>()
+  readonly #logsTls: boolean
 
-  constructor(job: DeliveryJob) {
+  /** `logsTls`: smtp_log_tls_feature_status */
+  constructor(job: DeliveryJob, logsTls = false) {
     this.job = job
+    this.#logsTls = logsTls
     this.#left = job.recipients
+  }
+
+  /** For recipients that are left after the last host. */
+  get lastFailure(): Failure | undefined {
+    return this.#lastFailure
+  }
+
+  set lastFailure(failure: Failure | undefined) {
+    this.#lastFailure = failure
+    if (failure === undefined || !this.#unsuitable.has(failure)) this.#hadTrouble = true
+  }
+
+  /** Servers were found, and none of them gives what the message asks for. */
+  get isUnsuitable(): boolean {
+    return this.#lastFailure !== undefined && !this.#hadTrouble
   }
 
   get queueId(): string {
@@ -72,9 +98,8 @@ export class Delivery {
    */
   async sent(recipient: Recipient, status: DeliveryStatus, serverReports = false): Promise<void> {
     this.#dropped.add(recipient)
-    const relay = this.session?.endpointText ?? 'none'
     const notifyFlags = recipient.notifyFlags & ~(serverReports ? NOTIFY_FLAGS.success : 0)
-    await this.job.sent({ ...recipient, notifyFlags }, { ...status, relay })
+    await this.job.sent({ ...recipient, notifyFlags }, { ...status, ...this.#via() })
   }
 
   /** A server refused this recipient. */
@@ -89,6 +114,28 @@ export class Delivery {
   /** What is wrong is the message, or what the server thinks of it: the other recipients share the fate. */
   async failMessage(failure: Failure): Promise<void> {
     await this.#failUnmarked(failure)
+  }
+
+  /**
+   * This server does not give what the message asks for (REQUIRETLS). The next one may; the message is returned when there
+   * is none, and nothing else was in the way.
+   */
+  async failUnsuitable(reason: string): Promise<void> {
+    const isHopeless = this.isFinalServer && !this.#hadTrouble
+    await this.#failUnmarked(this.#unsuitableFailure(isHopeless ? '5.7.30' : '4.7.30', reason))
+  }
+
+  /** The same, before there was a session. */
+  skipUnsuitable(reason: string): void {
+    log.info(`${this.queueId}: ${reason}`)
+    this.lastFailure = this.#unsuitableFailure('4.7.30', reason)
+  }
+
+  /** RFC 8689 7: REQUIRETLS support required. */
+  #unsuitableFailure(dsn: string, reason: string): Failure {
+    const failure = localFailure(dsn, reason)
+    this.#unsuitable.add(failure)
+    return failure
   }
 
   /** What is wrong is the server, or the way to it. */
@@ -151,7 +198,12 @@ export class Delivery {
 
   async #drop(recipient: Recipient, failure: Failure): Promise<void> {
     this.#dropped.add(recipient)
-    const relay = this.session?.endpointText ?? 'none'
-    await this.job.failed(recipient, { ...failure, relay })
+    await this.job.failed(recipient, { ...failure, ...this.#via() })
+  }
+
+  #via(): Pick<RelayedStatus, 'relay' | 'tls'> {
+    const { session } = this
+    if (session === undefined) return { relay: 'none' }
+    return { relay: session.endpointText, tls: this.#logsTls ? tlsStatus(session) : undefined }
   }
 }

@@ -5,7 +5,7 @@ import { encodeUtf8Xtext, encodeXtext } from './xtext.ts'
 
 t.test('parseEhloReply() reads keywords in any case', (t) => {
   const text =
-    '250-mx.test Hello\n250-size 1000\n250-Pipelining\n250-AUTH=PLAIN\n250-XFORWARD NAME addr SOURCE\n250-CHUNKING\n250 DSN'
+    '250-mx.test Hello\n250-size 1000\n250-Pipelining\n250-AUTH=PLAIN\n250-XFORWARD NAME addr SOURCE\n250-CHUNKING\n250-RequireTLS\n250 DSN'
   t.same(parseEhloReply(text, new Set()), {
     serverName: 'mx.test',
     features:
@@ -15,6 +15,8 @@ t.test('parseEhloReply() reads keywords in any case', (t) => {
       FEATURES.xforwardName |
       FEATURES.xforwardAddress |
       FEATURES.xforwardSource |
+      FEATURES.chunking |
+      FEATURES.requireTls |
       FEATURES.dsn,
     sizeLimit: 1000,
     authWords: ['PLAIN'],

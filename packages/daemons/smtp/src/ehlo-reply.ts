@@ -28,6 +28,8 @@ const KEYWORDS: ReadonlyMap<string, number> = new Map([
   ['AUTH', FEATURES.auth],
   ['DSN', FEATURES.dsn],
   ['SMTPUTF8', FEATURES.smtpUtf8],
+  ['CHUNKING', FEATURES.chunking],
+  ['REQUIRETLS', FEATURES.requireTls],
 ])
 
 const XFORWARD_WORDS: ReadonlyMap<string, number> = new Map([
@@ -85,6 +87,7 @@ const LOGGED_ORDER = [
   'DSN',
   'SMTPUTF8',
   'CHUNKING',
+  'REQUIRETLS',
 ]
 
 export interface DiscardedKeywords {

@@ -2,7 +2,7 @@
  * features - what a server can do, and how a session came about, as bits
  *
  * The numbers are those of Postfix 3.7, because they travel to scache(8) and from there perhaps to a real
- * smtp(8).
+ * smtp(8). Those that Postfix 3.7 does not have stay in this process.
  */
 export const FEATURES = {
   esmtp: 1,
@@ -30,12 +30,19 @@ export const FEATURES = {
   smtpUtf8: 2097152,
   /** TLS is spoken by tlsproxy(8). */
   tlsproxy: 4194304,
+  /** BDAT (RFC 3030). */
+  chunking: 8388608,
+  /** REQUIRETLS (RFC 8689). */
+  requireTls: 16777216,
 } as const
 
 /** Saved with a destination. */
 export const DESTINATION_FEATURES = FEATURES.bestMx
-/** True of one session only, never saved. */
-export const UNSAVED_FEATURES = FEATURES.bestMx | FEATURES.rsetRejected | FEATURES.fromCache
+/** Known to the process that keeps the connection, and not said to others: a real smtp(8) may mean something else by them. */
+export const OWN_FEATURES = FEATURES.chunking | FEATURES.requireTls
+/** Never saved for others; the first three are true of one session only. */
+export const UNSAVED_FEATURES =
+  FEATURES.bestMx | FEATURES.rsetRejected | FEATURES.fromCache | OWN_FEATURES
 
 export const XFORWARD_FEATURES =
   FEATURES.xforwardName |

@@ -14,6 +14,7 @@ import { parseDiscardedKeywords, parseEhloReply } from './ehlo-reply.ts'
 import { isSuspect, localFailure, serverFailure } from './failure.ts'
 import { FEATURES } from './features.ts'
 import type { Reply } from './reply-parser.ts'
+import { TlsWish } from './require-tls.ts'
 import { LocalDataError, type Session } from './session.ts'
 import type { SmtpClient } from './smtp-client.ts'
 import type { SessionTls } from './start-tls.ts'
@@ -37,6 +38,7 @@ export class Greeting {
   readonly #tables: ServerTables
   readonly #sasl: Authenticator | undefined
   readonly #tls: TlsGreeting | undefined
+  readonly #wish: TlsWish
   /** Before the dialogue has taught us anything. */
   readonly #firstFeatures: number
 
@@ -46,13 +48,15 @@ export class Greeting {
     session: Session,
     client: Pick<SmtpClient, 'options' | 'tables' | 'sasl'>,
     tls?: SessionTls,
+    wish = new TlsWish(),
   ) {
     this.#delivery = delivery
     this.#session = session
     this.#options = client.options
     this.#tables = client.tables
     this.#sasl = client.sasl
-    this.#tls = tls && new TlsGreeting(delivery, session, tls)
+    this.#wish = wish
+    this.#tls = tls && new TlsGreeting(delivery, session, wish, tls)
     this.#firstFeatures = session.features
   }
 
@@ -65,7 +69,8 @@ export class Greeting {
         (await this.#sayHello()) &&
         (this.#tls === undefined || (await this.#secure(this.#tls))) &&
         (this.#sasl === undefined || (await this.#authenticate(this.#sasl))) &&
-        (await this.#canUtf8())
+        (await this.#canUtf8()) &&
+        (await this.#fulfils())
       )
     } catch (error) {
       await this.#delivery.failSite(this.#session.failureOf(error))
@@ -78,6 +83,7 @@ export class Greeting {
     const session = this.#session
     if (session.tlsContext === undefined) {
       const outcome = await tls.negotiate()
+      session.isTlsSettled = outcome !== 'failed'
       if (outcome !== 'secured') return outcome === 'plain'
       // RFC 3207 4.2: nothing that was said in plaintext counts
       const kept = session.features & FEATURES.tlsproxy
@@ -193,6 +199,7 @@ export class Greeting {
     const ehlo = parseEhloReply(reply.text, keywords)
     session.features |= ehlo.features
     session.sizeLimit = ehlo.sizeLimit
+    session.serverName = ehlo.serverName
     session.authWords = ehlo.authWords
     // who does not authenticate has no use for the offer, nor have those who get the connection next
     if (this.#sasl === undefined) session.features &= ~FEATURES.auth
@@ -231,6 +238,14 @@ export class Greeting {
     if (!isNeeded || this.#session.has(FEATURES.smtpUtf8)) return true
     const reason = `SMTPUTF8 is required, but was not offered by host ${this.#session.hostText}`
     await this.#delivery.failMessage(localFailure('5.6.7', reason))
+    return false
+  }
+
+  /** RFC 8689 4.2.1: what the message asks of TLS. */
+  async #fulfils(): Promise<boolean> {
+    const fault = this.#wish.findFault(this.#session)
+    if (fault === undefined) return true
+    await this.#delivery.failUnsuitable(fault)
     return false
   }
 

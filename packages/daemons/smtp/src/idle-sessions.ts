@@ -15,6 +15,8 @@ export interface IdleSession {
   stream: ByteStream
   endpointLabel: string
   endpointProperties: string
+  /** OWN_FEATURES: what the properties do not say, because others do not know it. */
+  ownFeatures: number
   /** TLS is spoken in this process: no other one can go on with it. */
   isSecured?: boolean
 }

@@ -2,7 +2,7 @@
  * mail-commands - the commands of a mail transaction with their parameters
  *
  * Each parameter only when the server offered its extension. Sources: RFC 1870 (SIZE), RFC 6152 (BODY), RFC 3461
- * (RET, ENVID, NOTIFY, ORCPT), RFC 6531 (SMTPUTF8), RFC 4954 5 (AUTH=); XFORWARD_README.
+ * (RET, ENVID, NOTIFY, ORCPT), RFC 6531 (SMTPUTF8), RFC 8689 (REQUIRETLS), RFC 4954 5 (AUTH=); XFORWARD_README.
  */
 import { quoteAddress } from '@posthorn/address/quote-address'
 import { log } from '@posthorn/log/log'
@@ -48,6 +48,9 @@ export function mailCommand(
   if (session.has(FEATURES.smtpUtf8) && (request.smtpUtf8 & SMTPUTF8_FLAGS.requested) !== 0) {
     command += ' SMTPUTF8'
   }
+  // RFC 8689 2: under TLS only
+  const canRequireTls = session.tlsContext !== undefined && session.has(FEATURES.requireTls)
+  if (session.asksForRequireTls && canRequireTls) command += ' REQUIRETLS'
   if (rules.sendsDummyAuth && session.has(FEATURES.auth)) command += ' AUTH=<>'
   return command
 }

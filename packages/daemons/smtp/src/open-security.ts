@@ -7,6 +7,7 @@
  */
 import type { MainConfig } from '@posthorn/config/main-config'
 import { openClientEngine } from '@posthorn/tls/client-engine'
+import { readEngineOptions } from '@posthorn/tls/client-params'
 import type { SessionStore } from '@posthorn/tls/session-store'
 import { TlsmgrClient } from '@posthorn/wire/tlsmgr-protocol'
 import type { Authenticator } from './authenticate.ts'
@@ -14,6 +15,7 @@ import type { Protocol } from './client-options.ts'
 import type { TlsClient } from './start-tls.ts'
 import { readTlsOptions } from './tls-options.ts'
 import type { TlsTables } from './tls-policies.ts'
+import { warnOfUnavailable } from './unavailable-tls.ts'
 
 export type OpenedTls = Pick<TlsClient, 'options' | 'tables' | 'engine'>
 
@@ -46,7 +48,9 @@ export async function openTls(
 ): Promise<OpenedTls | undefined> {
   const options = readTlsOptions(config, protocol)
   if (options === undefined) return undefined
+  warnOfUnavailable(config, protocol)
   const { params, init } = options
   const store = sessions && { sessions: sessions(config, protocol) }
-  return { options, tables, engine: await openClientEngine(params, init, store) }
+  const engineOptions = { ...readEngineOptions(config), ...store }
+  return { options, tables, engine: await openClientEngine(params, init, engineOptions) }
 }

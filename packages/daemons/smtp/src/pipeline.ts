@@ -13,9 +13,9 @@ import type { Session } from './session.ts'
 /** What was said and not yet answered. */
 export interface Expected {
   /** Words after "while" when the connection fails here. */
-  stage: string
-  timeoutMs: number
-  take: (reply: Reply) => Promise<void> | void
+  readonly stage: string
+  readonly timeoutMs: number
+  readonly take: (reply: Reply) => Promise<void> | void
 }
 
 /** A client that writes more without reading, to a server that does the same, waits for ever. */
@@ -35,6 +35,16 @@ export class Pipeline {
     return this.#expected.length === 0
   }
 
+  /** How many replies are outstanding. */
+  get count(): number {
+    return this.#expected.length
+  }
+
+  /** One of them is there, at least its beginning, or the end is. At most one system call. */
+  get hasReply(): boolean {
+    return !this.isIdle && this.#session.stream.hasInput()
+  }
+
   /** Before send(): reads replies when they must be known, or make room. @throws what reading replies throws */
   async makeRoom(command: string): Promise<void> {
     if (!this.isIdle && this.#mustRead(command)) await this.drain()
@@ -49,14 +59,17 @@ export class Pipeline {
   /** Reads all outstanding replies, in order. @throws see makeRoom() */
   async drain(): Promise<void> {
     this.#unsentOctets = 0
-    for (;;) {
-      const next = this.#expected[0]
-      if (next === undefined) return
-      this.#session.begin(next.stage, next.timeoutMs)
-      const reply = await this.#session.readReply()
-      this.#expected.shift()
-      await next.take(reply)
-    }
+    while (!this.isIdle) await this.readOne()
+  }
+
+  /** Reads the oldest outstanding reply, if there is one. @throws see makeRoom() */
+  async readOne(): Promise<void> {
+    const next = this.#expected[0]
+    if (next === undefined) return
+    this.#session.begin(next.stage, next.timeoutMs)
+    const reply = await this.#session.readReply()
+    this.#expected.shift()
+    await next.take(reply)
   }
 
   #mustRead(command: string): boolean {

@@ -1,8 +1,8 @@
 /**
  * sasl-options - smtp_sasl_* and lmtp_sasl_*, read once
  *
- * smtp_sasl_path and cyrus_sasl_config_path say where a library finds its configuration; there is none here, and they are
- * accepted without effect.
+ * smtp_sasl_path, lmtp_sasl_path and cyrus_sasl_config_path say where a library finds its configuration; there is none here,
+ * and they are accepted without effect.
  * Source: Postfix 3.7 smtp(8), SASL_README.
  */
 import { ConfigError } from '@posthorn/config/config-error'

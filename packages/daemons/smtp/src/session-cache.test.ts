@@ -205,6 +205,21 @@ t.test('our own connection that says 421 or nothing is replaced without a word',
   }
 })
 
+t.test('our own connection that is not answered has the time of a probe', async (t) => {
+  const { peer, deliver, client } = await world(
+    t,
+    10,
+    { replies: { MAIL: ['250 ok', { deafMs: Infinity }, '250 ok'] } },
+    { smtp_rset_timeout: '1s', smtp_mail_timeout: '300s' },
+  )
+  await deliver()
+  const outcome = await deliver()
+  t.same(outcome.done, ['to@example.test'])
+  t.notMatch(outcome.log.join(), /timed out|conn_use/)
+  t.equal(peer.sessions.length, 2)
+  client.client.cache.close()
+})
+
 t.test('rejections do not prevent caching, suspect replies do', async (t) => {
   for (const [reply, isKept] of [
     ['550 5.1.1 no', true],
@@ -249,3 +264,23 @@ t.test(
     t.match(log.at(-1), /status=sent/)
   },
 )
+
+t.test('what a real smtp(8) would not understand stays in this process', async (t) => {
+  const script = { extensions: ['PIPELINING', 'CHUNKING', 'REQUIRETLS'] }
+  const settings = { smtp_chunking_enable: 'yes' }
+  const textVerbs = (peer: ScriptedPeer): string[] =>
+    peer.commands.filter((line) => /^(?:BDAT|DATA)/.test(line)).map((line) => line.slice(0, 4))
+  const shared = await world(t, 1, script, settings)
+  await shared.deliver()
+  await shared.deliver()
+  t.equal(shared.peer.sessions.length, 1)
+  t.same(textVerbs(shared.peer), ['BDAT', 'DATA'], 'a connection from scache(8)')
+  const own = await world(t, 2, script, settings)
+  t.teardown(() => {
+    own.client.client.cache.close()
+  })
+  await own.deliver()
+  await own.deliver()
+  t.equal(own.peer.sessions.length, 1)
+  t.same(textVerbs(own.peer), ['BDAT', 'BDAT'], 'a connection of our own')
+})

@@ -12,7 +12,7 @@ import { ByteStream } from '@posthorn/stream/byte-stream'
 import { summaryLine } from '@posthorn/tls/client-engine'
 import type { ScacheClient } from '@posthorn/wire/scache-protocol'
 import { destinationLabel, endpointLabel, type Endpoint, type LabelRules } from './cache-labels.ts'
-import { DESTINATION_FEATURES, FEATURES, UNSAVED_FEATURES } from './features.ts'
+import { DESTINATION_FEATURES, FEATURES, OWN_FEATURES, UNSAVED_FEATURES } from './features.ts'
 import type { IdleSessions } from './idle-sessions.ts'
 import type { ServerHost } from './server-host.ts'
 import type { Session, SessionOrigin, SessionStart } from './session.ts'
@@ -62,7 +62,7 @@ export class SessionCache {
     const own = idle?.takeDestination(label)
     if (own !== undefined) {
       const { stream, endpointProperties, destinationProperties } = own
-      return this.#activate(
+      const start = this.#activate(
         stream,
         'ownCache',
         label,
@@ -70,6 +70,7 @@ export class SessionCache {
         endpointProperties,
         destinationProperties,
       )
+      return withFeatures(start, own.ownFeatures)
     }
     const found = await scache?.findDestination(label)
     if (found === undefined) return undefined
@@ -91,7 +92,9 @@ export class SessionCache {
     const wanted = { nexthop, port, host: { name, address, port, preference: 0 } }
     const own = idle?.takeEndpoint(label)
     if (own !== undefined) {
-      return this.#activate(own.stream, 'ownCache', label, wanted, own.endpointProperties)
+      const { stream, endpointProperties } = own
+      const start = this.#activate(stream, 'ownCache', label, wanted, endpointProperties)
+      return withFeatures(start, own.ownFeatures)
     }
     const found = await scache?.findEndpoint(label)
     if (found === undefined) return undefined
@@ -130,8 +133,9 @@ export class SessionCache {
     if (stream.buffered !== '' || stream.unwritten > 0) {
       stream.close() // the server said something unasked
     } else if (idle !== undefined && !idle.isFull) {
+      const ownFeatures = session.features & OWN_FEATURES
       idle.keep(
-        { stream, endpointLabel: endpoint, endpointProperties, isSecured },
+        { stream, endpointLabel: endpoint, endpointProperties, ownFeatures, isSecured },
         isBound ? binding : undefined,
       )
     } else if (scache === undefined || isSecured) {
@@ -236,6 +240,10 @@ export class SessionCache {
       reuseCount: endpoint.reuseCount + 1,
     }
   }
+}
+
+function withFeatures(start: SessionStart | undefined, features: number): SessionStart | undefined {
+  return start && { ...start, features: start.features | features }
 }
 
 function refuse(stream: ByteStream, label: string, why: string): undefined {

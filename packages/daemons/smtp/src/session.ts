@@ -59,6 +59,10 @@ export class Session {
   readonly nexthop: string
   readonly origin: SessionOrigin
   readonly tlsLevel: number
+  /** TLS_LEVELS: as policy has it, also where the session goes without because TLS has failed before. */
+  wantedTlsLevel: number
+  /** It is known whether this session has TLS. */
+  isTlsSettled: boolean
   /** Trouble with TLS is a reason to try the same server without. */
   allowsPlainRetry = false
   /** The connection is encrypted. */
@@ -72,6 +76,10 @@ export class Session {
   fate: SessionFate
   /** What the server accepts at most, in octets; 0 = not known. */
   sizeLimit = 0
+  /** What it calls itself in its answer to EHLO; '': it has not said so. */
+  serverName = ''
+  /** The message wants REQUIRETLS said, where the server offers it under TLS. */
+  asksForRequireTls = false
   /** SASL mechanisms that the server offers. */
   authWords: readonly string[] = []
   /** Words after "while": `sending MAIL FROM`. */
@@ -96,6 +104,8 @@ export class Session {
     this.nexthop = start.nexthop
     this.origin = start.origin
     this.tlsLevel = start.tlsLevel
+    this.wantedTlsLevel = start.tlsLevel
+    this.isTlsSettled = start.origin !== 'new'
     this.tlsContext = start.tlsContext
     this.reuseCount = start.reuseCount
     this.reuseUntilMs = start.reuseUntilMs

@@ -28,7 +28,7 @@ export class SmtpAgent implements DeliveryAgent {
       for (const recipient of job.recipients) await job.failed(recipient, { ...trouble, relay })
       return undefined
     }
-    const delivery = new Delivery(job)
+    const delivery = new Delivery(job, options.logsTlsStatus)
     await new ConnectionLoop(this.#client, delivery).run()
     return delivery.hopStatus
   }

@@ -12,8 +12,10 @@ import type { HeaderFlags } from './content.ts'
 import type { ServerTables } from './greeting.ts'
 import type { OwnAddresses } from '@posthorn/address/own-addresses'
 import type { PostmasterNotices } from './postmaster-notice.ts'
+import type { RequireTlsPolicy } from './require-tls.ts'
 import type { SessionCache } from './session-cache.ts'
 import type { TlsClient } from './start-tls.ts'
+import type { FindTlsLogLevel } from './tls-log-levels.ts'
 
 export interface SmtpClient {
   options: ClientOptions
@@ -36,6 +38,10 @@ export interface ClientTables extends ServerTables {
   isDebugPeer?: IsDebugPeer | undefined
   /** smtp_connection_cache_destinations */
   isCachedDestination?: ((name: string) => Promise<boolean>) | undefined
+  /** smtp_requiretls_policy; absent: requiretls_enable = no */
+  requireTls?: RequireTlsPolicy | undefined
+  /** smtp_tls_loglevel_maps */
+  findTlsLogLevel?: FindTlsLogLevel | undefined
   /** smtp_generic_maps */
   generic?: GenericMaps | undefined
   /** smtp_header_checks, smtp_mime_header_checks, smtp_nested_header_checks, smtp_body_checks */

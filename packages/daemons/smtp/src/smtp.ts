@@ -56,7 +56,10 @@ export function defineSmtp(
             if (reason !== undefined) exitWhenIdle(reason)
           }
         },
-        stop: async () => client.cache.handOver(),
+        stop: async () => {
+          await client.cache.handOver()
+          await client.tls?.reports?.close()
+        },
       }
     },
   }

@@ -17,6 +17,7 @@ import { findOwnAddresses, type OwnAddresses } from '@posthorn/address/own-addre
 import { PostmasterNotices } from './postmaster-notice.ts'
 import { SessionCache } from './session-cache.ts'
 import { probe } from './session-end.ts'
+import { TlsReports } from './tls-reports.ts'
 import type { OpenedTls } from './open-security.ts'
 import type { ClientTables, SmtpClient } from './smtp-client.ts'
 
@@ -84,6 +85,7 @@ export async function startClient(start: ClientStart): Promise<SmtpClient> {
       proxyPath: `private/${config.text('tlsproxy_service_name')}`,
       keepsOwn,
       probe: new DnssecProbe(resolver, start.tls.options.dnssecProbe),
+      reports: TlsReports.fromConfig(config, protocol, resolver),
     },
     notices: PostmasterNotices.fromConfig(config, protocol),
     headers: headerFlags(start),

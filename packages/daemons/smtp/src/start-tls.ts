@@ -14,7 +14,7 @@ import type { ClientEngine } from '@posthorn/tls/client-engine'
 import { HandshakeError, isMatched, summaryLine } from '@posthorn/tls/client-engine'
 import { openTlsproxy } from '@posthorn/wire/tlsproxy-client'
 import type { TlsClientStart, TlsContext } from '@posthorn/wire/tlsproxy-protocol'
-import { ServiceError } from '@posthorn/wire/wire-error'
+import { ProxiedHandshakeError, ServiceError } from '@posthorn/wire/wire-error'
 import type { ClientOptions } from './client-options.ts'
 import type { DnssecProbe } from './dnssec-probe.ts'
 import { FEATURES } from './features.ts'
@@ -22,6 +22,8 @@ import type { Session } from './session.ts'
 import type { TlsOptions } from './tls-options.ts'
 import type { TlsTables } from './tls-policies.ts'
 import { tlsStart, type TlsPolicy, type TlsTarget } from './tls-policy.ts'
+import type { TlsReports } from './tls-reports.ts'
+import { judgesName } from './tls-verdict.ts'
 
 /** What the client needs for TLS; there is none where no destination can have TLS. */
 export interface TlsClient {
@@ -33,6 +35,8 @@ export interface TlsClient {
   /** For a session that no proxy keeps: another delivery of this process may have it. */
   readonly keepsOwn: boolean
   readonly probe: DnssecProbe | undefined
+  /** Absent: smtp_tlsrpt_enable = no. */
+  readonly reports?: TlsReports | undefined
 }
 
 /** How a session is to be secured. */
@@ -41,6 +45,8 @@ export interface SessionTls {
   readonly policy: TlsPolicy
   readonly target: TlsTarget
   readonly options: Pick<ClientOptions, 'labels' | 'heloName' | 'timeouts'>
+  /** Of smtp_tls_loglevel_maps; undefined: that of all. */
+  readonly logLevel?: string | undefined
 }
 
 /** tlsproxy(8) has an engine of its own; whether it works is seen then. */
@@ -55,35 +61,43 @@ export function limitReuse(session: Session, { client, policy }: SessionTls): vo
 }
 
 /**
- * Afterwards the stream of the session is under TLS, and `tlsContext` says how good it is. False: the handshake failed,
- * which was logged, and nothing can be said on the connection any more.
+ * 'secured': the stream of the session is under TLS, and `tlsContext` says how good it is. Else the handshake failed, which
+ * was logged, and nothing can be said on the connection any more; 'unable': it is we who have failed.
  */
-export async function startTls(session: Session, tls: SessionTls): Promise<boolean> {
+export async function startTls(
+  session: Session,
+  tls: SessionTls,
+): Promise<'secured' | 'failed' | 'unable'> {
   try {
     session.tlsContext = await handshake(session, tls)
-    return true
+    return 'secured'
   } catch (error) {
     if (!(error instanceof HandshakeError || error instanceof ServiceError)) throw error
     session.isBroken = true
     session.spend()
-    return false
+    const isPeers =
+      error instanceof HandshakeError ? !error.isLocal : error instanceof ProxiedHandshakeError
+    return isPeers ? 'failed' : 'unable'
   }
 }
 
 async function handshake(session: Session, tls: SessionTls): Promise<TlsContext> {
-  const { client, policy, target, options } = tls
+  const { client, policy, target, options, logLevel = client.options.init.logLevel } = tls
   const { stream } = session
   const { heloName, labels } = options
-  const start = tlsStart(policy, target, client.options, { heloName, service: labels.service })
+  const plain = tlsStart(policy, target, client.options, { heloName, service: labels.service })
+  const wantsFinding = client.reports !== undefined
+  const isTested = wantsFinding && judgesName(policy)
+  const start = isTested ? { ...plain, matches: [target.host.name] } : plain
   stream.deadlineMs = 0
   if (policy.reuse === 'yes') return throughProxy(session, tls, start)
   if (client.engine === undefined) throw new HandshakeError('Cannot start TLS: no engine')
-  return client.engine.start(stream, start)
+  return client.engine.withLogLevel(logLevel).start(stream, start, wantsFinding)
 }
 
 async function throughProxy(
   session: Session,
-  { client, target, options }: SessionTls,
+  { client, target, options, logLevel = client.options.init.logLevel }: SessionTls,
   start: TlsClientStart,
 ): Promise<TlsContext> {
   const { stream } = session
@@ -100,7 +114,8 @@ async function throughProxy(
         sessionTimeoutSeconds: options.timeouts.dataDoneMs / 1000,
         serverId: options.labels.service,
       },
-      request: { params: client.options.params, init: client.options.init, start },
+      request: { params: client.options.params, init: { ...client.options.init, logLevel }, start },
+      wantsFinding: client.reports !== undefined,
     },
     stream.detach(),
   )

@@ -6,23 +6,29 @@
  * Sources: RFC 3207 4; RFC 8314 3.3 (TLS first); Postfix 3.7.
  */
 import { log } from '@posthorn/log/log'
+import { isTlsResumed } from '@posthorn/wire/tls-finding'
 import type { Delivery } from './delivery.ts'
 import { isSuspect, localFailure, serverFailure } from './failure.ts'
 import { FEATURES } from './features.ts'
+import type { TlsWish } from './require-tls.ts'
 import type { Session } from './session.ts'
 import { hasEngine, isCertified, limitReuse, startTls, type SessionTls } from './start-tls.ts'
 import { isTlsRequired } from './tls-options.ts'
+import type { TlsFault } from './tls-policy.ts'
+import { judgeHandshake } from './tls-verdict.ts'
 
 const NO_ENGINE = 'TLS is required, but our TLS engine is unavailable'
 
 export class TlsGreeting {
   readonly #delivery: Delivery
   readonly #session: Session
+  readonly #wish: TlsWish
   readonly #tls: SessionTls
 
-  constructor(delivery: Delivery, session: Session, tls: SessionTls) {
+  constructor(delivery: Delivery, session: Session, wish: TlsWish, tls: SessionTls) {
     this.#delivery = delivery
     this.#session = session
+    this.#wish = wish
     this.#tls = tls
   }
 
@@ -42,9 +48,12 @@ export class TlsGreeting {
     const session = this.#session
     const isRequired = isTlsRequired(session.tlsLevel)
     const isOffered = session.has(FEATURES.startTls)
+    if (!isOffered) this.#report({ code: 'starttls-not-supported' })
     if (!isOffered || !hasEngine(this.#tls)) {
       if (!isRequired) return 'plain'
+      const fault = isOffered ? undefined : this.#wish.findFault(session)
       if (isOffered) await this.#fail('4.7.5', NO_ENGINE)
+      else if (fault !== undefined) await this.#delivery.failUnsuitable(fault)
       else {
         const reason = `TLS is required, but was not offered by host ${session.hostText}`
         await this.#fail('4.7.4', reason)
@@ -59,6 +68,7 @@ export class TlsGreeting {
     if (reply.code >= 200 && reply.code <= 299) {
       return (await this.#shakeHands()) ? 'secured' : 'failed'
     }
+    this.#report({ code: 'starttls-not-supported', reason: `reply ${reply.code} to STARTTLS` })
     if (!isRequired) return 'plain'
     if (isSuspect(reply)) session.distrust()
     const before = `TLS is required, but host ${session.hostText} refused to start TLS: `
@@ -78,9 +88,21 @@ export class TlsGreeting {
 
   /** With the certificate that policy wants. */
   async #shakeHands(): Promise<boolean> {
-    if (await startTls(this.#session, this.#tls)) {
+    // under TLS the stream does not know any more
+    const localAddress = this.#localAddress
+    const outcome = await startTls(this.#session, this.#tls)
+    if (outcome === 'secured') {
+      this.#reportHandshake(localAddress)
       if (isCertified(this.#session)) return true
+      const fault = this.#wish.findFault(this.#session)
+      if (fault !== undefined) {
+        await this.#delivery.failUnsuitable(fault)
+        return false
+      }
       return this.#fail('4.7.5', 'Server certificate not verified')
+    }
+    if (outcome === 'failed') {
+      this.#report({ code: 'validation-failure', reason: 'handshake failure' }, localAddress)
     }
     this.#delivery.planPlain()
     const failure = localFailure('4.7.5', 'Cannot start TLS: handshake failure')
@@ -88,6 +110,27 @@ export class TlsGreeting {
     if (isTlsRequired(this.#session.tlsLevel)) await this.#delivery.failSite(failure)
     else await this.#delivery.failMessage(failure)
     return false
+  }
+
+  #reportHandshake(localAddress: string | undefined): void {
+    const { tlsContext } = this.#session
+    const { client, policy } = this.#tls
+    if (client.reports === undefined || tlsContext === undefined) return
+    if (client.reports.skipsResumed && isTlsResumed(tlsContext.peerStatus)) return
+    this.#report(judgeHandshake(policy, tlsContext), localAddress)
+  }
+
+  #report(fault: TlsFault | undefined, localAddress = this.#localAddress): void {
+    const { client, policy, target } = this.#tls
+    const { serverName } = this.#session
+    client.reports?.tell(target, policy.applied, fault, { localAddress, serverName })
+  }
+
+  /** Only reports want to know. */
+  get #localAddress(): string | undefined {
+    if (this.#tls.client.reports === undefined) return undefined
+    const local = this.#session.stream.localAddress()
+    return local === undefined || local.family === 'unix' ? undefined : local.address
   }
 
   async #fail(dsn: string, reason: string): Promise<false> {

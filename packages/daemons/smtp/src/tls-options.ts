@@ -51,6 +51,8 @@ export interface TlsOptions {
   readonly insecureMxLevel: number
   readonly forcesTlsaLookup: boolean
   readonly dnssecProbe: string
+  /** smtp_tls_enforce_sts_mx_patterns */
+  readonly enforcesMxPatterns: boolean
   /** smtp_tls_loglevel: a line for each connection. */
   readonly logsSummary: boolean
   /** smtp_tls_loglevel: TLSA records, and what stands for them, are logged. */
@@ -100,6 +102,11 @@ function globalLevel(config: MainConfig, name: Protocol): number {
   return config.boolean(`${name}_use_tls`) ? TLS_LEVELS.may : TLS_LEVELS.none
 }
 
+/** It goes by TLSA records. */
+export function isDaneLevel(level: number): boolean {
+  return level === TLS_LEVELS.dane || level === TLS_LEVELS.daneOnly
+}
+
 /** Undefined: no destination can have TLS. @throws {ConfigError} a value that makes no sense */
 export function readTlsOptions(config: MainConfig, name: Protocol): TlsOptions | undefined {
   const level = globalLevel(config, name)
@@ -141,6 +148,7 @@ export function readTlsOptions(config: MainConfig, name: Protocol): TlsOptions |
     insecureMxLevel,
     forcesTlsaLookup: config.boolean(`${name}_tls_force_insecure_host_tlsa_lookup`),
     dnssecProbe: config.text('dnssec_probe'),
+    enforcesMxPatterns: config.boolean(`${name}_tls_enforce_sts_mx_patterns`),
     logsSummary: features.has('summary'),
     logsRecords: features.has('dane'),
     params: readClientParams(config),

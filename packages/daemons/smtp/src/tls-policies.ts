@@ -5,6 +5,12 @@
  *   smtp_tls_per_site      only without policy maps
  *   main.cf                else
  *
+ * A policy of MTA-STS, which only smtp_tls_policy_maps knows, does not replace DANE where main.cf asks for that:
+ *
+ *   smtp_tls_security_level   TLSA records of a validated host   TLSA look-up failed   else
+ *   dane                      DANE                               no delivery           MTA-STS, or what is stronger in mode testing
+ *   dane-only                 DANE                               no delivery           no delivery
+ *
  * A new one for each request: tables and DNS may say something else the next time.
  */
 import { log } from '@posthorn/log/log'
@@ -14,7 +20,9 @@ import type { Delivery } from './delivery.ts'
 import { findDane, type DaneContext } from './dane-policy.ts'
 import type { SmtpClient } from './smtp-client.ts'
 import type { TlsClient } from './start-tls.ts'
-import { isTlsRequired } from './tls-options.ts'
+import { appliedSts, applySts } from './sts-policy.ts'
+import { isDaneLevel, isTlsRequired, needsMatch } from './tls-options.ts'
+import type { TlsWish } from './require-tls.ts'
 import { findSitePolicy } from './tls-per-site.ts'
 import { findMappedPolicy } from './tls-policy-maps.ts'
 import {
@@ -22,10 +30,12 @@ import {
   completePolicy,
   NO_TLS,
   TlsPolicyError,
+  type AppliedPolicy,
   type TlsPolicy,
   type TlsRequest,
   type TlsTarget,
 } from './tls-policy.ts'
+import type { TlsReports } from './tls-reports.ts'
 
 export interface TlsTables {
   readonly policyMaps: MapList
@@ -37,11 +47,19 @@ type Outcome = TlsPolicy | TlsPolicyError
 export class TlsPolicies {
   readonly #tables: TlsTables
   readonly #context: DaneContext
+  readonly #reports: TlsReports | undefined
+  readonly #wish: Pick<TlsWish, 'demand'>
   readonly #known = new Map<string, Promise<Outcome>>()
 
-  constructor(tls: TlsClient, client: Pick<SmtpClient, 'options' | 'lookup'>) {
+  constructor(
+    tls: TlsClient,
+    client: Pick<SmtpClient, 'options' | 'lookup'>,
+    wish: Pick<TlsWish, 'demand'>,
+  ) {
     const { options, lookup } = client
     this.#tables = tls.tables
+    this.#wish = wish
+    this.#reports = tls.reports
     this.#context = { client: options, tls: tls.options, lookup, probe: tls.probe }
   }
 
@@ -78,9 +96,12 @@ export class TlsPolicies {
     const key = `${element}\n${host.name}\n${host.port}`
     let outcome = this.#known.get(key)
     if (outcome === undefined) {
-      outcome = this.#compose(target).catch((error: unknown) => {
-        if (error instanceof TlsPolicyError) return error
-        throw error
+      const { demand } = this.#wish
+      const composed = demand === 'may' ? this.#composeLowered(target) : this.#compose(target)
+      outcome = composed.catch((error: unknown) => {
+        if (!(error instanceof TlsPolicyError)) throw error
+        this.#reports?.tell(target, error.applied, error.applied?.fault)
+        return error
       })
       this.#known.set(key, outcome)
     }
@@ -89,11 +110,45 @@ export class TlsPolicies {
 
   async #compose(target: TlsTarget): Promise<TlsPolicy> {
     const { tls } = this.#context
-    const request = await this.#request(target)
-    const isDane = request.level === TLS_LEVELS.dane || request.level === TLS_LEVELS.daneOnly
-    if (!isDane) return completePolicy(request, target, tls)
-    const findings = await findDane(request.level, target, this.#context)
-    return completePolicy(request, target, tls, findings)
+    const found = await this.#request(target)
+    const plugin = found.sts && appliedSts(found.sts, target, tls)
+    const sts = found.sts?.type === 'sts' ? plugin : undefined
+    const dane = Math.max(daneLevel(found.level), sts === undefined ? 0 : daneLevel(tls.level))
+    if (dane !== 0) {
+      const findings = this.#raised(await findDane(dane, target, this.#context))
+      // RFC 8461 2: MTA-STS never stands in for DANE, where that can be had
+      const isDane = daneLevel(findings.level) !== 0 || daneLevel(found.level) !== 0
+      if (sts === undefined || isDane || isStronger(findings.level, found.level)) {
+        const request = sts === undefined ? found : { level: dane }
+        const policy = await completePolicy(request, target, tls, findings)
+        return withApplied(policy, findings.applied ?? plugin, target)
+      }
+    }
+    const applied = sts === undefined ? found : applySts(found, sts, target, tls)
+    const request = this.#raised(applied)
+    return withApplied(await completePolicy(request, target, tls), plugin, target)
+  }
+
+  /** RFC 8689: what the message asks for comes on top. */
+  #raised<Asked extends { readonly level: number }>(asked: Asked): Asked {
+    if (this.#wish.demand !== 'encrypt' || isTlsRequired(asked.level)) return asked
+    return { ...asked, level: TLS_LEVELS.encrypt }
+  }
+
+  /**
+   * RFC 8689 3: with `TLS-Required: No` the policies of the destination do not count, nor can they fail. Where TLS is not to
+   * be had it stays so; where it comes first, it stays. No reports: nobody's policy was applied.
+   */
+  async #composeLowered(target: TlsTarget): Promise<TlsPolicy> {
+    const { tls } = this.#context
+    const lowered = tls.usesWrapper ? TLS_LEVELS.encrypt : TLS_LEVELS.may
+    let level: number = lowered
+    try {
+      if ((await this.#request(target)).level === TLS_LEVELS.none) level = TLS_LEVELS.none
+    } catch (error) {
+      if (!(error instanceof TlsPolicyError)) throw error
+    }
+    return completePolicy({ level }, target, tls)
   }
 
   async #request({ element, host }: TlsTarget): Promise<TlsRequest> {
@@ -110,4 +165,24 @@ export class TlsPolicies {
     if (site === 'tryAgain') throw new TlsPolicyError('4.3.0', 'Temporary lookup error')
     return site
   }
+}
+
+/** 0: none of DANE. */
+function daneLevel(level: number): number {
+  return isDaneLevel(level) ? level : 0
+}
+
+/** What half a DANE asks for (encryption, records for a host that nobody vouches for), against a policy in mode testing. */
+function isStronger(dane: number, sts: number): boolean {
+  return !needsMatch(sts) && dane > sts
+}
+
+function withApplied(
+  policy: TlsPolicy,
+  applied: AppliedPolicy | undefined,
+  { domain }: TlsTarget,
+): TlsPolicy {
+  if (policy === NO_TLS) return policy
+  const none = { type: 'no-policy-found', domain, strings: [], mxHostPatterns: [] } as const
+  return { ...policy, applied: applied ?? none }
 }

@@ -35,6 +35,37 @@ t.test('parseTlsPolicy() reads levels and attributes', async (t) => {
     ],
     ['secure tafile=/a tafile=/b', { level: secure, anchorFiles: ['/a', '/b'] }],
     ['fingerprint match=00:11|22:33', { level: fingerprint, match: ['00:11', '22:33'] }],
+    [
+      'verify { match = a.test } ,{ciphers=high}',
+      { level: verify, match: ['a.test'], grade: 'high' },
+    ],
+    [
+      'secure match=a.test policy_type=sts policy_domain=a.test, policy_ttl=60\n' +
+        '{ policy_string = version: STSv1 } { policy_string = mode: enforce }\n' +
+        'mx_host_pattern=mx.a.test mx_host_pattern=*.b.test',
+      {
+        level: secure,
+        match: ['a.test'],
+        sts: {
+          type: 'sts',
+          domain: 'a.test',
+          strings: ['version: STSv1', 'mode: enforce'],
+          mxHostPatterns: ['mx.a.test', '*.b.test'],
+        },
+      },
+    ],
+    [
+      'may policy_type=no-policy-found POLICY_FAILURE=sts-policy-fetch-error',
+      {
+        level: may,
+        sts: {
+          type: 'no-policy-found',
+          strings: [],
+          mxHostPatterns: [],
+          failure: 'sts-policy-fetch-error',
+        },
+      },
+    ],
   ]
   for (const [text, expected] of cases) {
     const { value, lines } = await withLog(() => parseTlsPolicy(text, 'WHERE'))
@@ -65,6 +96,26 @@ t.test('parseTlsPolicy() says what is wrong, and nothing weaker comes of it', as
     ['may servername=a_/b', '"servername=a_/b" specifies an invalid hostname'],
     ['may connection_reuse=maybe', 'attribute "connection_reuse" has bad value: "maybe"'],
     ['may color=red', 'invalid attribute name: "color"'],
+    ['may { ciphers = high', "missing '}' in policy"],
+    ['may { }', 'malformed attribute/value pair "": missing attribute name'],
+    ['may policy_ttl=60', 'attribute "policy_ttl" without "policy_type"'],
+    ['may policy_type=tlsa', 'attribute "policy_type" has bad value: "tlsa"'],
+    ['may policy_type=sts policy_type=sts', 'attribute "policy_type" is specified multiple times'],
+    ['may policy_type=sts policy_domain=', 'attribute "policy_domain" has empty value'],
+    ['may policy_type=sts policy_domain=a_/b', 'attribute "policy_domain" has bad value: "a_/b"'],
+    ['may policy_type=sts policy_ttl=1d', 'attribute "policy_ttl" has bad value: "1d"'],
+    [
+      'may policy_type=sts mx_host_pattern=.a.test',
+      'attribute "mx_host_pattern" has bad value: ".a.test"',
+    ],
+    [
+      'secure policy_type=sts policy_failure=bad-weather',
+      'attribute "policy_failure" has bad value: "bad-weather"',
+    ],
+    [
+      'may policy_type=no-policy-found mx_host_pattern=mx.a.test',
+      'attribute "mx_host_pattern" invalid with "policy_type=no-policy-found"',
+    ],
   ]
   for (const [text, expected] of cases) {
     const { value, lines } = await withLog(() => parseTlsPolicy(text, 'WHERE'))

@@ -2,15 +2,17 @@
  * tls-policy-maps - reads smtp_tls_policy_maps: `secure match=nexthop ciphers=high`
  *
  *     LEVEL [NAME=VALUE ...]       separated by blanks and commas; lists inside a value by colons, fingerprints by `|`
+ *     LEVEL { NAME = VALUE } ...   where the value has blanks in it
  *
  * What is wrong with a policy makes it invalid, never weaker: mail to the destination waits. Source: Postfix 3.7
- * postconf(5) smtp_tls_policy_maps, TLS_README.
+ * postconf(5) smtp_tls_policy_maps, TLS_README; what is in braces and what an MTA-STS plugin adds: 3.10, TLSRPT_README.
  */
 import { isValidHostname } from '@posthorn/address/hostname'
 import { splitAssignment } from '@posthorn/config/assignment'
 import { log } from '@posthorn/log/log'
 import type { MapList } from '@posthorn/tables/map-list'
 import { TLS_LEVELS } from '@posthorn/wire/tlsproxy-protocol'
+import { isStsAttribute, StsAttributes } from './sts-attributes.ts'
 import { findTlsLevel, tlsLevelName, type TlsReuse } from './tls-options.ts'
 import type { TlsRequest } from './tls-policy.ts'
 
@@ -35,7 +37,9 @@ export async function findMappedPolicy(maps: MapList, nexthop: string): Promise<
 
 /** `where` begins the warning about a policy that is not one. */
 export function parseTlsPolicy(text: string, where: string): TlsRequest | 'invalid' {
-  const [levelWord, ...attributes] = text.split(/[\s,]+/).filter((word) => word !== '')
+  const words = splitWords(text)
+  if (words === undefined) return invalid(`${where}: missing '}' in policy`)
+  const [levelWord, ...attributes] = words
   if (levelWord === undefined) return invalid(`${where}: invalid empty policy`)
   const level = findTlsLevel(levelWord)
   if (level === undefined) return invalid(`${where}: invalid security level "${levelWord}"`)
@@ -47,7 +51,21 @@ export function parseTlsPolicy(text: string, where: string): TlsRequest | 'inval
   }
   const reader = new AttributeReader(level, where)
   for (const attribute of attributes) if (!reader.read(attribute)) return 'invalid'
-  return reader.policy
+  return reader.finish()
+}
+
+/** A word in braces loses them. Undefined: a brace is left open. */
+function splitWords(text: string): string[] | undefined {
+  const words: string[] = []
+  let rest = text.replace(/^[\s,]+/, '')
+  while (rest !== '') {
+    const isBraced = rest.startsWith('{')
+    const end = isBraced ? rest.indexOf('}') : rest.search(/[\s,]/)
+    if (isBraced && end < 0) return undefined
+    words.push(isBraced ? rest.slice(1, end).trim() : rest.slice(0, end < 0 ? undefined : end))
+    rest = end < 0 ? '' : rest.slice(isBraced ? end + 1 : end).replace(/^[\s,]+/, '')
+  }
+  return words
 }
 
 type Settable = { -readonly [K in keyof TlsRequest]: TlsRequest[K] }
@@ -55,10 +73,18 @@ type Settable = { -readonly [K in keyof TlsRequest]: TlsRequest[K] }
 class AttributeReader {
   readonly policy: Settable
   readonly #where: string
+  readonly #sts = new StsAttributes()
 
   constructor(level: number, where: string) {
     this.policy = { level }
     this.#where = where
+  }
+
+  /** Afterwards nothing more is read. 'invalid': the attributes do not go together, and that was logged. */
+  finish(): TlsRequest | 'invalid' {
+    const sts = this.#sts.finish()
+    if (typeof sts === 'string') return invalid(`${this.#where}: ${sts}`)
+    return sts === undefined ? this.policy : { ...this.policy, sts }
   }
 
   /** False: the policy is invalid, and that was logged. */
@@ -68,7 +94,12 @@ class AttributeReader {
       return this.#fail(`malformed attribute/value pair "${attribute}": ${pair.why}`)
     }
     const { name, value } = pair
-    switch (name.toLowerCase()) {
+    const lowerName = name.toLowerCase()
+    if (isStsAttribute(lowerName)) {
+      const problem = this.#sts.add(lowerName, value)
+      return problem === undefined || this.#fail(problem)
+    }
+    switch (lowerName) {
       case 'ciphers':
         return this.#isFilled(name, value) && this.#setOnce(name, 'grade', value)
       case 'protocols':

@@ -8,8 +8,10 @@
 import { isValidHostname } from '@posthorn/address/hostname'
 import { log } from '@posthorn/log/log'
 import { TLS_LEVELS, type DaneAnchors, type TlsClientStart } from '@posthorn/wire/tlsproxy-protocol'
+import type { TlsrptFailureCode, TlsrptPolicyType } from '@posthorn/wire/tlsrpt-protocol'
 import { localFailure, type Failure } from './failure.ts'
 import { describeEndpoint, type ServerHost } from './server-host.ts'
+import type { StsPolicy } from './sts-policy.ts'
 import { isTlsRequired, type TlsOptions, type TlsReuse } from './tls-options.ts'
 
 /** As configured; undefined: what main.cf says for the level. */
@@ -23,6 +25,26 @@ export interface TlsRequest {
   readonly match?: readonly string[]
   readonly anchorFiles?: readonly string[]
   readonly reuse?: TlsReuse
+  /** Where it comes from an MTA-STS plugin that says so. */
+  readonly sts?: StsPolicy
+}
+
+/** Why a policy was not satisfied (RFC 8460 4.3). */
+export interface TlsFault {
+  readonly code: TlsrptFailureCode
+  /** More about it, in a few words. */
+  readonly reason?: string
+}
+
+/** What reports to the destination say about the policy (RFC 8460 4.4). */
+export interface AppliedPolicy {
+  readonly type: TlsrptPolicyType
+  readonly domain: string
+  /** Lines of an STS policy, or TLSA records. */
+  readonly strings: readonly string[]
+  readonly mxHostPatterns: readonly string[]
+  /** Seen before any handshake, and not mended by one. */
+  readonly fault?: TlsFault
 }
 
 /** Complete. */
@@ -37,6 +59,8 @@ export interface TlsPolicy {
   readonly matches: readonly string[]
   readonly anchors: DaneAnchors | undefined
   readonly reuse: TlsReuse
+  /** Absent: without TLS. */
+  readonly applied?: AppliedPolicy
 }
 
 /** The destination, and one of its servers. */
@@ -52,10 +76,13 @@ export interface TlsTarget {
 export class TlsPolicyError extends Error {
   readonly code = 'POSTHORN_TLS_POLICY'
   readonly failure: Failure
+  /** With the fault in it; absent: the destination has no part in it. */
+  readonly applied: AppliedPolicy | undefined
 
-  constructor(dsn: string, reason: string) {
+  constructor(dsn: string, reason: string, applied?: AppliedPolicy) {
     super(reason)
     this.failure = localFailure(dsn, reason)
+    this.applied = applied
   }
 }
 
@@ -79,6 +106,8 @@ export interface DaneFindings {
   readonly level: number
   readonly anchors?: DaneAnchors
   readonly matches?: readonly string[]
+  /** Absent: there are no records. */
+  readonly applied?: AppliedPolicy
 }
 
 /**
@@ -109,7 +138,9 @@ export async function completePolicy(
     const { anchors, matches = [] } = dane
     return { ...base, anchors, matches, sni: anchors.domain }
   }
-  const sni = serverName(request.serverName, target, options)
+  // RFC 8461 7.1: the server is asked for the name that its certificate has to have
+  const isSts = request.sts?.type === 'sts'
+  const sni = serverName(request.serverName ?? (isSts ? 'hostname' : undefined), target, options)
   switch (level) {
     case TLS_LEVELS.fingerprint:
       return { ...base, sni, anchors: await readFingerprints(request, target, options) }

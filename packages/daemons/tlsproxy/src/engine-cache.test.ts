@@ -2,6 +2,7 @@
  * engine-cache.test - which engines are opened, kept and opened again
  */
 import { MainConfig } from '@posthorn/config/main-config'
+import type { ClientEngine } from '@posthorn/tls/client-engine'
 import t from 'tap'
 import { EngineCache } from './engine-cache.ts'
 import { readOwnSettings } from './own-settings.ts'
@@ -13,7 +14,10 @@ const { params, init } = own
 
 t.test('get() opens one engine for each set of settings, and keeps so many', async (t) => {
   const opened: number[] = []
-  const engine = { start: async () => Promise.reject(new Error('not called')) }
+  const engine: ClientEngine = {
+    start: async () => Promise.reject(new Error('not called')),
+    withLogLevel: () => engine,
+  }
   const engines = new EngineCache(async (_, { verifyDepth }) => {
     opened.push(verifyDepth)
     return Promise.resolve(verifyDepth < 0 ? undefined : engine)

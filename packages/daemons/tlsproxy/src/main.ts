@@ -8,9 +8,11 @@
  *     smtp(8) ---- plaintext ---- tlsproxy(8) ---- TLS ---- server
  *        \-- scache(8) -- another smtp(8) --/
  *
- * Serves: tlsproxy_protocol on private/tlsproxy: the client role. The server role, for postscreen(8), is not there yet.
+ *     postscreen(8) ---- plaintext ---- tlsproxy(8) ---- TLS ---- client
+ *
+ * Serves: tlsproxy_protocol on private/tlsproxy: the client role, and the server role for postscreen(8).
  * Trusts: its clients, who name files to read and settings; nothing that comes from the network.
- * Holds:  the keys of TLS clients; sessions, each with at most 64 KB on its way in either direction.
+ * Holds:  the keys of TLS clients and servers; sessions, each with at most 64 KB on its way in either direction.
  * Needs:  process limit 0. Reads keys as root, then runs unprivileged, may run chrooted.
  * Source: Postfix 3.7 tlsproxy(8).
  */

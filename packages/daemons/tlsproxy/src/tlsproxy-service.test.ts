@@ -13,12 +13,14 @@ import { waitFor } from '@posthorn/testing/wait-for'
 import { openClientEngine } from '@posthorn/tls/client-engine'
 import { readClientParams } from '@posthorn/tls/client-params'
 import { Channel } from '@posthorn/wire/channel'
+import { tlsFindingOf } from '@posthorn/wire/tls-finding'
 import {
   TLS_LEVELS,
   TlsContextList,
   TlsproxyClientRequest,
   TlsproxyOpening,
   tlsproxyProtocol,
+  TLSPROXY_FLAGS,
   TlsproxyStatus,
 } from '@posthorn/wire/tlsproxy-protocol'
 import { AttrError } from '@posthorn/wire/wire-error'
@@ -324,16 +326,21 @@ t.test('no engine: status 0, and the client closes', async (t) => {
   ])
 })
 
-t.test('the server role is not there, nor is any other', async (t) => {
-  for (const flags of [1, 0, 5, 3]) {
+t.test('without an engine there is no server role, nor is there any other', async (t) => {
+  for (const [flags, direction] of [
+    [1, 'from'],
+    [5, 'from'],
+    [0, '(bogus_direction)'],
+    [3, 'from'],
+  ] as const) {
     const { status, plain, done } = await open(t, { port: 25, flags })
     t.equal(status, 0)
     plain.close()
     await done
-    const isServer = flags === 1 || flags === 5
+    const isBad = flags === 0 || flags === 3
     t.same(lines(25), [
-      `CONNECT ${isServer ? 'from' : '(bogus_direction)'} [127.0.0.1]:PORT`,
-      ...(isServer ? [] : [`warning: bad request flags: 0x${flags}`]),
+      `CONNECT ${direction} [127.0.0.1]:PORT`,
+      ...(isBad ? [`warning: bad request flags: 0x${flags}`] : []),
       'TLS handshake failed for service=smtp peer=[127.0.0.1]:PORT',
       'DISCONNECT [127.0.0.1]:PORT',
     ])
@@ -396,4 +403,25 @@ t.test('whatever a client sends, and however it leaves, the next one is served',
   t.equal(await plain.readUntil('\r\n', 100), '220 welcome')
   plain.close()
   await done
+})
+
+t.test('what was wrong with the certificate: only for who asks', async (t) => {
+  const port = await tlsServer(t, () => undefined)
+  const { sendFinding } = TLSPROXY_FLAGS
+  const cases: [number, string[], string | undefined][] = [
+    [6, [], undefined],
+    [6 | sendFinding, [], 'untrusted-issuer'],
+    [6 | sendFinding, ['mx.test'], 'untrusted-issuer'],
+  ]
+  for (const [flags, matches, expected] of cases) {
+    const change = (request: Request): Request => ({
+      ...request,
+      start: { ...request.start, matches },
+    })
+    const { channel } = await handOver(t, { port, flags, change })
+    const { peerStatus } = TlsContextList.parse(await channel.receiveReply())
+    t.equal(tlsFindingOf(peerStatus), expected, String(flags))
+    t.equal(peerStatus & 0xff, 1)
+    channel.close()
+  }
 })

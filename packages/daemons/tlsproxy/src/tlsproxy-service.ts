@@ -9,7 +9,8 @@
  */
 import { log } from '@posthorn/log/log'
 import { ByteStream } from '@posthorn/stream/byte-stream'
-import { HandshakeError, type ClientEngine } from '@posthorn/tls/client-engine'
+import { HandshakeError } from '@posthorn/tls/client-engine'
+import { serverStart, type ServerEngine, type TlsServerSettings } from '@posthorn/tls/server-engine'
 import { Channel } from '@posthorn/wire/channel'
 import {
   TlsContextList,
@@ -18,21 +19,23 @@ import {
   TlsproxyOpening,
   tlsproxyProtocol,
   TlsproxyStatus,
+  type TlsContext,
 } from '@posthorn/wire/tlsproxy-protocol'
 import type { EngineCache } from './engine-cache.ts'
 import { relay } from './relay.ts'
 
 type Opening = ReturnType<typeof TlsproxyOpening.parse>
-type ClientRequest = ReturnType<typeof TlsproxyClientRequest.parse>
 
 const setupTimeoutMs = 100_000
-const DIRECTIONS = { server: 'from', client: 'to', bad: '(bogus_direction)' } as const
 
 export class TlsproxyService {
   readonly #engines: EngineCache
+  readonly #server: ServerRole | undefined
 
-  constructor(engines: EngineCache) {
+  /** Without `server` there is no server role. */
+  constructor(engines: EngineCache, server?: ServerRole) {
     this.#engines = engines
+    this.#server = server
   }
 
   /** One session. @throws {AttrError | StreamTimeoutError} what came is no request; the connection must be closed */
@@ -45,7 +48,7 @@ export class TlsproxyService {
     const opening = TlsproxyOpening.parse(attrs)
     const { remoteEndpoint, serverId } = opening
     const role = roleOf(opening)
-    log.info(`CONNECT ${DIRECTIONS[role]} ${remoteEndpoint}`)
+    log.info(`CONNECT ${directionOf(opening)} ${remoteEndpoint}`)
     let secured: ByteStream | undefined
     try {
       secured = await this.#secure(channel, opening, role)
@@ -62,27 +65,58 @@ export class TlsproxyService {
   }
 
   /** Up to the end of the handshake. @returns undefined: it came to nothing, and that was logged */
-  async #secure(
-    channel: Channel,
-    opening: Opening,
-    role: keyof typeof DIRECTIONS,
-  ): Promise<ByteStream | undefined> {
-    if (role === 'bad') log.warning(`bad request flags: 0x${opening.flags.toString(16)}`)
-    if (role !== 'client') return refuse(channel)
-    const request = TlsproxyClientRequest.parse(await channel.receiveReply())
-    const engine = await this.#engines.get(request.params, request.init)
-    if (engine === undefined) return refuse(channel)
+  async #secure(channel: Channel, opening: Opening, role: Role): Promise<ByteStream | undefined> {
+    const shakeHands = await this.#engine(channel, opening, role)
+    if (shakeHands === undefined) return refuse(channel)
     channel.send(TlsproxyStatus.encode({ status: 1 }))
     const secured = new ByteStream(await channel.stream.receiveDescriptor())
-    return handshake(engine, secured, channel, opening, request)
+    return handshake(shakeHands, secured, channel, opening)
+  }
+
+  async #engine(channel: Channel, opening: Opening, role: Role): Promise<ShakeHands | undefined> {
+    const { flags, remoteEndpoint, serverId, handshakeTimeoutSeconds: timeoutSeconds } = opening
+    switch (role) {
+      case 'server': {
+        if (this.#server === undefined) return undefined
+        const { engine, settings } = this.#server
+        const start = serverStart(settings, { peer: remoteEndpoint, timeoutSeconds, serverId })
+        return async (secured) => engine.accept(secured, start)
+      }
+      case 'client': {
+        const request = TlsproxyClientRequest.parse(await channel.receiveReply())
+        const engine = await this.#engines.get(request.params, request.init)
+        const start = { ...request.start, timeoutSeconds }
+        const wantsFinding = (flags & TLSPROXY_FLAGS.sendFinding) !== 0
+        return engine && (async (secured) => engine.start(secured, start, wantsFinding))
+      }
+      case 'bad':
+        log.warning(`bad request flags: 0x${flags.toString(16)}`)
+        return undefined
+    }
   }
 }
 
-function roleOf({ flags }: Opening): keyof typeof DIRECTIONS {
+/** What main.cf says about TLS servers, and its engine. */
+export interface ServerRole {
+  readonly engine: ServerEngine
+  readonly settings: TlsServerSettings
+}
+
+type ShakeHands = (secured: ByteStream) => Promise<TlsContext>
+
+type Role = 'server' | 'client' | 'bad'
+
+function roleOf({ flags }: Opening): Role {
   const isServer = (flags & TLSPROXY_FLAGS.server) !== 0
   const isClient = (flags & TLSPROXY_FLAGS.client) !== 0
   if (isServer === isClient) return 'bad'
   return isServer ? 'server' : 'client'
+}
+
+/** As Postfix's tlsproxy(8) says it, also of who wants both. */
+function directionOf({ flags }: Opening): string {
+  if ((flags & TLSPROXY_FLAGS.server) !== 0) return 'from'
+  return (flags & TLSPROXY_FLAGS.client) !== 0 ? 'to' : '(bogus_direction)'
 }
 
 /** The client closes; a request that nobody reads would make that a reset. */
@@ -92,15 +126,13 @@ async function refuse(channel: Channel): Promise<undefined> {
 }
 
 async function handshake(
-  engine: ClientEngine,
+  shakeHands: ShakeHands,
   secured: ByteStream,
   channel: Channel,
   opening: Opening,
-  { start }: ClientRequest,
 ): Promise<ByteStream | undefined> {
   try {
-    const timeoutSeconds = opening.handshakeTimeoutSeconds
-    const context = await engine.start(secured, { ...start, timeoutSeconds })
+    const context = await shakeHands(secured)
     if ((opening.flags & TLSPROXY_FLAGS.sendContext) !== 0) {
       channel.send(TlsContextList.encode(context))
     }

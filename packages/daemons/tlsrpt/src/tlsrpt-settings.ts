@@ -37,7 +37,7 @@ const REPORT_FLAGS = externalMailFlags & ~CLEANUP_FLAGS.bcc
 /** @throws {ConfigError} tlsrpt_report_from is no mail address */
 export function readTlsrptSettings(config: MainConfig): TlsrptSettings {
   const configured = config.text('tlsrpt_report_from')
-  const sender = configured.includes('@') ? configured : `${configured}@${config.origin}`
+  const sender = configured.includes('@') ? configured : `${configured}@${config.origin()}`
   const submitter = splitAddress(sender).domain ?? ''
   if (!/^[\x21-\x7e]+$/.test(sender) || !isValidHostname(submitter)) {
     throw new ConfigError(`bad tlsrpt_report_from value: ${configured}`)

@@ -27,7 +27,7 @@ export function readRewriteSettings(config: MainConfig): RewriteSettings {
     swapsBangPath: config.boolean('swap_bangpath'),
     allowsPercentHack: config.boolean('allow_percent_hack'),
     origin: {
-      local: config.boolean('append_at_myorigin') ? config.origin : '',
+      local: config.boolean('append_at_myorigin') ? config.origin() : '',
       remote: remoteDomain,
     },
     parentDomain: {

@@ -60,3 +60,13 @@ t.test('expandMacros() leaves text alone, and ends on any text', (t) => {
   })
   t.end()
 })
+
+t.test('expandMacros() knows domain_to_ascii', (t) => {
+  const find = (name: string): string | undefined => values.get(name)
+  const octets = (text: string): string => Buffer.from(text).toString('latin1')
+  t.equal(expandMacros('.${domain_to_ascii{$x.test}}', find), '.yy.test')
+  t.equal(expandMacros(octets('${domain_to_ascii { bücher.test }}'), find), 'xn--bcher-kva.test')
+  t.throws(() => expandMacros('${domain_to_ascii{a} b}', find), MacroError)
+  t.throws(() => expandMacros('${x{a}}', find), MacroError)
+  t.end()
+})

@@ -7,11 +7,13 @@
  *     ${name:text}            text when name is empty or unset   ${name:{text}}
  *     ${name?{text}:{text}}   either
  *     ${{a} == {b}}           `true` or nothing; with ? and : as above
+ *     ${domain_to_ascii{text}}   a domain name as DNS knows it (RFC 5890 2.3.2.1)
  *
  * Operators are == != < <= >= >, numeric when both sides are digits, else octet by octet; with `level`
  * after them they compare compatibility levels. Only the chosen branch is expanded.
- * Source: Postfix 3.7 postconf(5).
+ * Source: Postfix 3.7 postconf(5); domain_to_ascii: Postfix 3.11, which has it in the default of smtp_requiretls_policy.
  */
+import { domainToASCII } from 'node:url'
 import { findBalanced } from './braces.ts'
 import { parseCompatibilityLevel } from './compatibility-level.ts'
 import { isSpaceCode, trimSpace } from './logical-lines.ts'
@@ -99,6 +101,8 @@ class Expansion {
       if (value === undefined) return ''
       return this.#isRecursive ? this.#nested(value, depth, name) : value
     }
+    if (text[tail] === '{' && name === 'domain_to_ascii')
+      return this.#asciiDomain(text, tail, depth)
     if (text[tail] !== '?' && text[tail] !== ':') throw syntaxError(text, start, nameEnd)
     // The stored value decides, before it is expanded.
     const isSet = (this.#find(name) ?? '') !== ''
@@ -109,6 +113,17 @@ class Expansion {
     if (!value.includes('$')) return value
     if (depth + 1 > MAX_DEPTH) throw new MacroError(`unreasonable macro call nesting: "${name}"`)
     return this.text(value, depth + 1)
+  }
+
+  #asciiDomain(text: string, open: number, depth: number): string {
+    const argument = payload(text, open)
+    const rest = skipSpace(text, argument.end)
+    if (rest !== text.length) {
+      throw expected('unexpected input at: ', text, open + 1, argument.end, rest)
+    }
+    const domain = trimSpace(this.text(argument.text, depth))
+    if (!/[\x80-\uffff]/.test(domain)) return domain
+    return domainToASCII(Buffer.from(domain, 'latin1').toString()) || domain
   }
 
   /** `{left} op {right}`, then nothing or a choice. */

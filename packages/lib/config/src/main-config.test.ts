@@ -270,14 +270,14 @@ t.test('MainConfig: myorigin may name a file whose first line it is', (t) => {
   const path = join(directory, 'mailname')
   writeFileSync(path, '  Example.TEST \nsecond\n')
   const config = MainConfig.of({ myorigin: path })
-  t.equal(config.origin, 'Example.TEST')
+  t.equal(config.origin(), 'Example.TEST')
   t.equal(config.text('myorigin'), path, 'as $myorigin')
   writeFileSync(path, 'a b\n')
-  t.throws(() => MainConfig.of({ myorigin: path }).origin, {
+  t.throws(() => MainConfig.of({ myorigin: path }).origin(), {
     message: 'myorigin parameter setting must not contain multiple values: a b',
   })
-  t.equal(config.origin, 'Example.TEST', 'read once')
-  t.equal(MainConfig.of({ myhostname: 'mx.example.test' }).origin, 'mx.example.test')
+  t.equal(config.origin(), 'Example.TEST', 'read once')
+  t.equal(MainConfig.of({ myhostname: 'mx.example.test' }).origin(), 'mx.example.test')
   t.end()
 })
 

@@ -170,7 +170,7 @@ export class MainConfig {
   }
 
   /** The domain of local mail. @throws {ConfigError} */
-  get origin(): string {
+  origin(): string {
     const myorigin = this.text('myorigin')
     return this.#once('myorigin value', () => readMailOrigin(myorigin))
   }

@@ -42,7 +42,7 @@ export function checkStartup(config: MainConfig): string[] {
     )
   }
   // whatever main.cf names is read where it can be seen: before a jail closes
-  void config.origin
+  config.origin()
   checkVerp(config, file)
   return warnings
 }

@@ -26,7 +26,7 @@ export function enterJail(
   wanted: { isUnprivileged: boolean; isChrooted: boolean },
 ): void {
   // the file that myorigin may name is outside, too
-  void config.origin
+  config.origin()
   const isRoot = process.geteuid?.() === 0
   // the user data base is outside the jail
   const owner = wanted.isUnprivileged ? mailOwner(config) : undefined

@@ -27,6 +27,8 @@ export interface DeliveryStatus {
 /** A delivery status with the host that gave it: `relay=` in the log, `none` when there was no host. */
 export interface RelayedStatus extends DeliveryStatus {
   relay: string
+  /** `tls=` in the log; absent: nothing is said of TLS. */
+  tls?: string | undefined
 }
 
 const dsnPattern = /^[245]\.\d{1,3}\.\d{1,3}$/

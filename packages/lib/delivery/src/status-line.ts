@@ -4,7 +4,7 @@
  *   ID: to=<a@b>, orig_to=<c@d>, relay=mx[192.0.2.1]:25, conn_use=2, delay=0.5, delays=0.1/0/0.3/0.1, dsn=2.0.0, status=sent (250 Ok)
  *
  * Log analysers know this form. `delays` are: before the active queue, in the active queue, connection set-up,
- * transmission. Source: Postfix 3.7.
+ * transmission. What was done about TLS may follow them, `tls=may`, as in Postfix 3.11. Source: Postfix 3.7.
  */
 import { quoteAddress } from '@posthorn/address/quote-address'
 import type { MessageStats, Recipient } from '@posthorn/wire/delivery-request'
@@ -47,5 +47,6 @@ export function formatStatusLine(
   line += `, delay=${delay(deliveredMs - stats.arrivalMs)}`
   line += `, delays=${delay(activeMs - stats.arrivalMs)}/${delay(agentMs - activeMs)}`
   line += `/${delay(connectedMs - agentMs)}/${delay(deliveredMs - connectedMs)}`
+  if (status.tls !== undefined) line += `, tls=${status.tls}`
   return `${line}, dsn=${status.dsn}, status=${outcome} (${status.reason})`
 }

@@ -17,7 +17,7 @@ export interface SizeRecord {
   readonly flags: number
   /** Octets of content records that are reached when pointers are followed. */
   readonly contentLength: number
-  /** 1 requested, 2 header, 4 sender. */
+  /** 1 requested, 2 header, 4 sender; 16 TLS-Required: No, 32 REQUIRETLS. */
   readonly smtputf8: number
 }
 
@@ -43,14 +43,31 @@ export function encodeSizeRecord(size: SizeRecord): string {
   return encodeRecord(RECORD.size, fields.map(padNumber).join(' '))
 }
 
+/** Of a submission, whose size nobody knows yet: what it asks for, and -1 for the rest. As Postfix 3.11 writes it. */
+export function encodePreliminarySize(sendOptions: number): string {
+  return encodeRecord(RECORD.size, [-1, -1, -1, -1, -1, sendOptions].map(padNumber).join(' '))
+}
+
+/** What a message asks for (SMTPUTF8_FLAGS, SENDOPT_FLAGS), before it is stored or when it is stored anew. 0: nothing. */
+export function parseSendOptions(payload: string): number {
+  return leadingIntegers(payload)[5] ?? 0
+}
+
+/** Of a submission: only what it asks for. */
+export function isPreliminarySize(payload: string): boolean {
+  const fields = leadingIntegers(payload)
+  return fields.length === 6 && fields.slice(0, 5).every((field) => field === -1)
+}
+
 /**
- * Undefined: the one-field form of before Postfix 1.0; the message record then says where it ends.
+ * Undefined: the one-field form of before Postfix 1.0 (the message record then says where it ends), or that of a submission.
  * @throws {QueueFileCorruptError} no numbers, or numbers that cannot be
  */
 export function parseSizeRecord(payload: string): SizeRecord | undefined {
   const fields = leadingIntegers(payload)
   const [dataSize = 0, dataOffset = 0, recipientCount = 0] = fields
   if (fields.length === 1 && dataSize > 0) return undefined
+  if (isPreliminarySize(payload)) return undefined
   const [, , , flags = SIZE_FLAG_MIXED, contentLength = 0, smtputf8 = 0] = fields
   if (fields.length < 3 || dataSize <= 0 || dataOffset <= 0 || contentLength < 0) {
     throw new QueueFileCorruptError(`invalid size record: ${payload}`)

@@ -10,6 +10,7 @@
  * plus one read of 64 KB. Octets are latin1 strings.
  */
 import { Descriptor, READABLE, WRITABLE } from '@posthorn/native/descriptor'
+import { localAddress, type SocketAddress } from '@posthorn/native/socket'
 import { SystemError } from '@posthorn/native/system-error'
 import { scheduleDeadline, type Deadline } from './deadline-timer.ts'
 import { atEndOfTurn } from './end-of-turn.ts'
@@ -243,6 +244,11 @@ export class ByteStream {
     this.#transport = transport
     this.#hasEnded = false
     this.#input.push(received)
+  }
+
+  /** Our end of the connection; undefined: under TLS, or when the stream was closed, it is not known. */
+  localAddress(): SocketAddress | undefined {
+    return this.#transport instanceof Descriptor ? localAddress(this.#transport) : undefined
   }
 
   /** Flushes, then closes in any case. @throws {EndOfStreamError | StreamTimeoutError} not all was sent */

@@ -6,6 +6,7 @@ import { unbrace } from '@posthorn/config/braces'
 import { strerror } from '@posthorn/config/strerror'
 import { log } from '@posthorn/log/log'
 import { errorCode } from '@posthorn/native/system-error'
+import { valueOf } from './file-value.ts'
 import { ABSENT, found, type LookupResult, type LookupTable } from './lookup-table.ts'
 import type { TableSource } from './open-table.ts'
 import { TableOpenError } from './table-error.ts'
@@ -33,8 +34,8 @@ export class MemoryTable implements LookupTable {
 }
 
 /** `inline:{ key=value, { key = text with blanks } }` */
-export function openInlineTable({ reference, name, fold }: TableSource): LookupTable {
-  const need = 'need "inline:{name=value...}"'
+export function openInlineTable({ reference, name, fold, context }: TableSource): LookupTable {
+  const need = `need "inline:{name=${context.valuesAreFiles === true ? 'filename' : 'value'}...}"`
   const items = bracedItems(name)
   if (items === undefined) {
     const fault = /^\{\s+\}$/.test(name) ? 'empty table' : 'bad syntax'
@@ -46,7 +47,12 @@ export function openInlineTable({ reference, name, fold }: TableSource): LookupT
     const entry = inside.kind === 'payload' ? splitEntry(inside.text) : inside
     if (entry.kind === 'malformed')
       throw new TableOpenError(`${entry.why}: "${reference}"; ${need}`)
-    entries.set(fold(entry.name), entry.value)
+    try {
+      entries.set(fold(entry.name), valueOf(entry.value, context))
+    } catch (error) {
+      if (!(error instanceof TableOpenError)) throw error
+      throw new TableOpenError(`${error.message}: "${reference}"; ${need}`, { cause: error })
+    }
   }
   return new MemoryTable(reference, entries, fold)
 }
@@ -58,7 +64,7 @@ function splitEntry(text: string): Assignment {
 }
 
 /** `texthash:/file`: the text itself, read once. The first of two equal keys wins. */
-export function openTextTable({ reference, name, fold }: TableSource): LookupTable {
+export function openTextTable({ reference, name, fold, context }: TableSource): LookupTable {
   let text: string
   try {
     text = readTableText(name)
@@ -70,7 +76,7 @@ export function openTextTable({ reference, name, fold }: TableSource): LookupTab
   for (const { key, value, line } of readEntries(text, name)) {
     const folded = fold(key)
     if (entries.has(folded)) log.warning(`${name}, line ${line}: duplicate entry: "${key}"`)
-    else entries.set(folded, value)
+    else entries.set(folded, valueOf(value, context))
   }
   return new MemoryTable(reference, entries, fold)
 }

@@ -32,6 +32,8 @@ export interface TableContext {
   readonly foldsCase?: boolean
   /** `$1` in a result is an error: the result becomes a command or a file name (aliases). */
   readonly forbidsSubstitution?: boolean
+  /** Values name files, and what these contain is found, in base64: see file-value.ts. */
+  readonly valuesAreFiles?: boolean
 }
 
 /** What the opener of a type is given. */

@@ -9,6 +9,7 @@
  */
 import { trimSpace } from '@posthorn/config/logical-lines'
 import { log } from '@posthorn/log/log'
+import { valueOf } from './file-value.ts'
 import { ABSENT, found, type LookupResult, type LookupTable } from './lookup-table.ts'
 import type { TableSource } from './open-table.ts'
 import { TableOpenError } from './table-error.ts'
@@ -72,7 +73,8 @@ export function openPatternTable(
       return
     }
     if (!/^(?:!|[^A-Za-z0-9\s])/.test(text)) throw new RuleError('ignoring unrecognized request')
-    const pattern = readPattern(text, type, compile)
+    const read = readPattern(text, type, compile)
+    const pattern = { ...read, rest: valueOf(read.rest, context) }
     const { isNegated, expression, rest: value } = pattern
     if (value === '') warn('no replacement text: using empty string')
     const result = readResult(pattern, type, warn)

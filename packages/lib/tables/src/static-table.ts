@@ -2,12 +2,13 @@
  * static-table - tables without contents: static, fail, environ
  */
 import { unbrace } from '@posthorn/config/braces'
+import { valueOf } from './file-value.ts'
 import { ABSENT, found, tryAgain, type LookupTable } from './lookup-table.ts'
 import type { TableSource } from './open-table.ts'
 import { TableOpenError } from './table-error.ts'
 
 /** `static:value` or `static:{ text with blanks }`: the same value for every key. */
-export function openStaticTable({ reference, name }: TableSource): LookupTable {
+export function openStaticTable({ reference, name, context }: TableSource): LookupTable {
   let value = name
   if (name.startsWith('{')) {
     const inside = unbrace(name)
@@ -16,7 +17,7 @@ export function openStaticTable({ reference, name }: TableSource): LookupTable {
     }
     value = inside.text
   }
-  const answer = found(value)
+  const answer = found(valueOf(value, context))
   return { name: reference, isPattern: false, find: () => answer }
 }
 

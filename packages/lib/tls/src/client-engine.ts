@@ -32,9 +32,14 @@ export interface ClientEngine {
    * `start.cipherExclusions` is complete: the caller adds what the level forbids (eNULL at encrypt, aNULL above).
    * At level fingerprint and with trust anchors, `start.anchors` holds them: see fingerprint.ts, trust-anchor-file.ts.
    *
+   * `wantsFinding`: peerStatus says what was wrong with the certificate (@posthorn/wire/tls-finding); names are judged at
+   * every level then, which changes nothing else.
+   *
    * @throws {HandshakeError} there is no TLS on this connection; it is closed, and nothing can be said on it any more
    */
-  start: (stream: ByteStream, start: TlsClientStart) => Promise<TlsContext>
+  start: (stream: ByteStream, start: TlsClientStart, wantsFinding?: boolean) => Promise<TlsContext>
+  /** The same, which logs at this level of smtp_tls_loglevel, not at that of `init`. Costs nothing. */
+  withLogLevel: (logLevel: string) => ClientEngine
 }
 
 export interface ClientEngineOptions {
@@ -42,6 +47,10 @@ export interface ClientEngineOptions {
   readonly sessions?: SessionStore
   /** For tlsproxy(8), which logs in its own words that there was no handshake. */
   readonly isProxy?: boolean
+  /** tls_fast_shutdown_enable = no */
+  readonly awaitsPeerClose?: boolean
+  /** tls_ffdhe_auto_groups */
+  readonly ffdheGroups?: string
 }
 
 /** @returns undefined: TLS support is disabled; why has been logged */
@@ -51,13 +60,13 @@ export async function openClientEngine(
   options: ClientEngineOptions = {},
 ): Promise<ClientEngine | undefined> {
   const { openEngine } = await import('./tls-client.ts')
-  return openEngine(params, init, options.sessions, options.isProxy)
+  return openEngine(params, init, options)
 }
 
 /**
  * The certificate is what the level asks for; may and encrypt ask for nothing. The level is that of the context: dane became
  * encrypt there when the records were of no use.
  */
-export function isMatched(context: TlsContext): boolean {
+export function isMatched(context: Pick<TlsContext, 'level' | 'peerStatus'>): boolean {
   return context.level <= TLS_LEVELS.encrypt || (context.peerStatus & PEER_STATUS.matched) !== 0
 }

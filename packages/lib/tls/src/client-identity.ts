@@ -1,10 +1,10 @@
 /**
- * client-identity - our own certificates and keys, for servers that ask for one
+ * client-identity - our own certificates and keys: of a client, for servers that ask for one, and of a server
  *
  * smtp_tls_chain_files, or else a certificate file with or without a key file for each kind of key. Read once, before
  * privileges are dropped. What cannot be used disables TLS support, as in Postfix: a server that wants our certificate would
  * refuse us without it.
- * Source: Postfix 3.7 postconf(5) smtp_tls_chain_files, smtp_tls_cert_file, as smtp(8) logs.
+ * Source: Postfix 3.7 postconf(5) smtp_tls_chain_files, smtp_tls_cert_file, smtpd_tls_..., as smtp(8) and tlsproxy(8) log.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
@@ -55,21 +55,36 @@ interface PlacedBlock extends PemBlock {
 async function readBlocks(paths: readonly string[]): Promise<PlacedBlock[] | undefined> {
   const blocks: PlacedBlock[] = []
   for (const path of paths) {
-    let text: string
     try {
-      text = await readFile(path, 'latin1')
+      blocks.push(...placedBlocks(await readFile(path, 'latin1'), path))
     } catch (error) {
       // a directory has no PEM data in it
       if (errorCode(error) === 'EISDIR') continue
       log.warning(`error opening chain file: ${path}: ${errorReason(error)}`)
       return undefined
     }
-    for (const [at, block] of splitPem(text).entries()) {
-      if (isKey(block) || isCertificate(block)) blocks.push({ ...block, path, index: at + 1 })
-      else log.warning(`loading ${path}: ignoring PEM type: ${block.label}`)
-    }
   }
   return blocks
+}
+
+function placedBlocks(text: string, path: string): PlacedBlock[] {
+  return [...splitPem(text).entries()].flatMap(([at, block]) => {
+    if (isKey(block) || isCertificate(block)) return [{ ...block, path, index: at + 1 }]
+    log.warning(`loading ${path}: ignoring PEM type: ${block.label}`)
+    return []
+  })
+}
+
+/**
+ * What stands in chain files. `title` and `consequence`: for the log.
+ * @returns undefined: it is of no use, which has been logged
+ */
+export function parseChain(
+  text: string,
+  title: string,
+  consequence: string,
+): Identity[] | undefined {
+  return chains(placedBlocks(text, title), title, 'key first', consequence)
 }
 
 function isKey({ label }: PemBlock): boolean {
@@ -91,14 +106,13 @@ function chains(
   blocks: readonly PlacedBlock[],
   path: string,
   order: 'key first' | 'any order',
+  consequence = 'disabling TLS support',
 ): Identity[] | undefined {
   const fault = faultOf(blocks, path, order)
   if (fault !== undefined) {
     if (fault.text !== '') log.warning(fault.text)
     logLibraryProblems(fault.error)
-    return refuse(
-      `error loading private keys and certificates from: ${path}: disabling TLS support`,
-    )
+    return refuse(`error loading private keys and certificates from: ${path}: ${consequence}`)
   }
   const sorted =
     order === 'key first' ? blocks : [...blocks.filter(isKey), ...blocks.filter(isCertificate)]

@@ -1,7 +1,14 @@
+import { once } from 'node:events'
 import { MainConfig } from '@posthorn/config/main-config'
+import { captureLog } from '@posthorn/log/capture-log'
+import { waitFor } from '@posthorn/testing/wait-for'
 import type { TlsClientParams } from '@posthorn/wire/tlsproxy-protocol'
 import t from 'tap'
-import { readClientParams } from './client-params.ts'
+import { openClientEngine } from './client-engine.ts'
+import { readClientParams, readEngineOptions } from './client-params.ts'
+import { makeCertificate } from './test/certificate-maker.ts'
+import { clientInit, clientParams, clientStart } from './test/settings.ts'
+import { serve } from './test/tls-server.ts'
 
 /** A value that is not the default, and where the engine gets it. */
 const PARAMETERS: Readonly<Record<string, readonly [string, keyof TlsClientParams, unknown]>> = {
@@ -36,4 +43,63 @@ t.test('readClientParams() reads each parameter, and nothing else of it', (t) =>
   }
   t.equal(Object.keys(PARAMETERS).length, Object.keys(plain).length, 'all of them')
   t.end()
+})
+
+const own = makeCertificate({ subject: { CN: 'mx.good.test' } })
+
+t.test('tls_ffdhe_auto_groups: groups that a client may be served with', async (t) => {
+  const groups = { ecdhCurve: 'ffdhe2048' }
+  const server = await serve(t, { context: { key: own.keyPem, cert: own.pem, ...groups } })
+  const log = captureLog()
+  t.teardown(log.restore)
+  for (const [value, expected] of [
+    ['ffdhe2048', 'DHE'],
+    ['', undefined],
+  ] as const) {
+    const options = readEngineOptions(MainConfig.of({ tls_ffdhe_auto_groups: value }))
+    t.equal(options.ffdheGroups, value)
+    const engine = await openClientEngine(clientParams(), clientInit({ logLevel: '0' }), options)
+    const stream = await server.connect()
+    const context = await engine?.start(stream, clientStart()).catch(() => undefined)
+    t.equal(context?.keyExchange, expected)
+    stream.close()
+  }
+})
+
+t.test('tls_fast_shutdown_enable: whether the last word of the server is waited for', async (t) => {
+  for (const [value, awaitsServer] of [
+    ['yes', false],
+    ['no', true],
+  ] as const) {
+    const server = await serve(t, {
+      context: { key: own.keyPem, cert: own.pem },
+      // a server that does not end when its client does
+      secured: (socket) => {
+        socket.allowHalfOpen = true
+        socket.resume()
+      },
+    })
+    const options = readEngineOptions(MainConfig.of({ tls_fast_shutdown_enable: value }))
+    t.equal(options.awaitsPeerClose, awaitsServer)
+    const engine = await openClientEngine(clientParams(), clientInit({ logLevel: '0' }), options)
+    const stream = await server.connect()
+    await engine?.start(stream, clientStart())
+    const [socket] = server.accepted
+    if (socket === undefined) throw new Error('no connection')
+    const ended = once(socket, 'end')
+    stream.close()
+    await ended
+    // where the client does not wait its connection is gone, and the next word of the server refused
+    const isRefused = (): boolean => {
+      socket.write('421 too late\r\n')
+      return socket.destroyed
+    }
+    if (awaitsServer) {
+      for (let turn = 0; turn < 50; turn++) {
+        await new Promise((resolve) => setImmediate(resolve))
+        t.notOk(isRefused(), 'the client waits')
+      }
+    } else await waitFor(isRefused, 'the end of the connection')
+    socket.end()
+  }
 })

@@ -1,11 +1,13 @@
 /**
  * client-params - the parameters without a prefix, which hold for every TLS client of the system
  *
- * smtp(8), lmtp(8) and tlsproxy(8) read the same ones: tlsproxy(8) compares its own with those of its clients.
+ * smtp(8), lmtp(8) and tlsproxy(8) read the same ones: tlsproxy(8) compares its own with those of its clients. Servers have most
+ * of them too. Two do not travel to tlsproxy(8), which has its own.
  * Source: Postfix 3.7 tlsproxy(8), smtp(8).
  */
 import type { MainConfig } from '@posthorn/config/main-config'
 import type { TlsClientParams } from '@posthorn/wire/tlsproxy-protocol'
+import type { ClientEngineOptions } from './client-engine.ts'
 
 export function readClientParams(config: MainConfig): TlsClientParams {
   return {
@@ -29,5 +31,14 @@ export function readClientParams(config: MainConfig): TlsClientParams {
     hasLegacyKeyFingerprints: Number(config.boolean('tls_legacy_public_key_fingerprints')),
     preemptsCipherList: Number(config.boolean('tls_preempt_cipherlist')),
     wildcardMatchesManyLabels: Number(config.boolean('tls_wildcard_matches_multiple_labels')),
+  }
+}
+
+export function readEngineOptions(
+  config: MainConfig,
+): Pick<ClientEngineOptions, 'awaitsPeerClose' | 'ffdheGroups'> {
+  return {
+    awaitsPeerClose: !config.boolean('tls_fast_shutdown_enable'),
+    ffdheGroups: config.text('tls_ffdhe_auto_groups'),
   }
 }

@@ -108,29 +108,49 @@ export function connectionDetails(
   server: Signature,
   hasIdentity: boolean,
 ): ConnectionDetails {
+  return describeConnection(socket, () => ({
+    exchange: keyExchange(socket),
+    client: hasIdentity ? clientSignature(socket) : NO_SIGNATURE,
+    server,
+  }))
+}
+
+export type KeyExchange = Pick<TlsContext, 'keyExchange' | 'keyExchangeCurve' | 'keyExchangeBits'>
+
+/** What both sides do, with TLS 1.3. */
+export interface Exchange {
+  readonly exchange: KeyExchange
+  readonly client: Signature
+  readonly server: Signature
+}
+
+/** `tell` is asked with TLS 1.3 only. */
+export function describeConnection(socket: TLSSocket, tell: () => Exchange): ConnectionDetails {
   const protocol = socket.getProtocol() ?? ''
   const cipher = socket.getCipher().name
   const bits = cipherBits(cipher)
-  const isModern = protocol === 'TLSv1.3'
-  const client = isModern && hasIdentity ? clientSignature(socket) : NO_SIGNATURE
-  const signature = isModern ? server : NO_SIGNATURE
+  const { exchange, client, server } = protocol === 'TLSv1.3' ? tell() : NOTHING_TOLD
   return {
     protocol,
     cipher,
     cipherUsedBits: bits.used,
     cipherBits: bits.algorithm,
-    ...(isModern
-      ? keyExchange(socket)
-      : { keyExchange: '', keyExchangeCurve: '', keyExchangeBits: 0 }),
+    ...exchange,
     clientSignature: client.name,
     clientSignatureCurve: client.curve,
     clientSignatureBits: client.bits,
     clientSignatureDigest: client.digest,
-    serverSignature: signature.name,
-    serverSignatureCurve: signature.curve,
-    serverSignatureBits: signature.bits,
-    serverSignatureDigest: signature.digest,
+    serverSignature: server.name,
+    serverSignatureCurve: server.curve,
+    serverSignatureBits: server.bits,
+    serverSignatureDigest: server.digest,
   }
+}
+
+const NOTHING_TOLD: Exchange = {
+  exchange: keyExchangeNamed(''),
+  client: NO_SIGNATURE,
+  server: NO_SIGNATURE,
 }
 
 /** A server that asks for a certificate says what it can verify. */
@@ -140,31 +160,34 @@ function clientSignature(socket: TLSSocket): Signature {
   return certificate === undefined ? NO_SIGNATURE : signatureOf(certificate)
 }
 
-function keyExchange(
-  socket: TLSSocket,
-): Pick<TlsContext, 'keyExchange' | 'keyExchangeCurve' | 'keyExchangeBits'> {
+function keyExchange(socket: TLSSocket): KeyExchange {
   const info = socket.getEphemeralKeyInfo()
   const {
     type = '',
     name = '',
     size = 0,
   } = (info ?? {}) as { type?: string; name?: string; size?: number }
-  const named = (keyExchange: string, keyExchangeCurve = '', keyExchangeBits = 0) => ({
-    keyExchange,
-    keyExchangeCurve,
-    keyExchangeBits,
-  })
-  if (type === 'DH') return named('DHE', '', size)
+  if (type === 'DH') return keyExchangeNamed('DHE', '', size)
   switch (name.toLowerCase()) {
     case '':
-      return named('')
+      return keyExchangeNamed('')
     case 'x25519':
-      return named('X25519')
+      return keyExchangeNamed('X25519')
     case 'x448':
-      return named('X448')
+      return keyExchangeNamed('X448')
     case 'secp256r1':
-      return named('ECDHE', 'prime256v1')
+      return keyExchangeNamed('ECDHE', 'prime256v1')
     default:
-      return type === 'ECDH' || name.startsWith('secp') ? named('ECDHE', name) : named(name)
+      return type === 'ECDH' || name.startsWith('secp')
+        ? keyExchangeNamed('ECDHE', name)
+        : keyExchangeNamed(name)
   }
+}
+
+export function keyExchangeNamed(
+  keyExchange: string,
+  keyExchangeCurve = '',
+  keyExchangeBits = 0,
+): KeyExchange {
+  return { keyExchange, keyExchangeCurve, keyExchangeBits }
 }

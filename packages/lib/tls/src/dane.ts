@@ -15,6 +15,7 @@ import {
   X509Certificate,
   type KeyObject,
 } from 'node:crypto'
+import type { TlsFinding } from '@posthorn/wire/tls-finding'
 import type { TlsaRecord } from '@posthorn/wire/tlsproxy-protocol'
 import { findMatch, mismatchText } from './certificate-names.ts'
 import type { DigestTable } from './dane-digests.ts'
@@ -46,7 +47,12 @@ export type DaneVerdict =
       readonly walked: readonly X509Certificate[]
       readonly name: string | undefined
     }
-  | { readonly kind: 'failed'; readonly depth: number; readonly text: string }
+  | {
+      readonly kind: 'failed'
+      readonly depth: number
+      readonly text: string
+      readonly finding: TlsFinding
+    }
   | { readonly kind: 'wrong-purpose' }
 
 /** @returns undefined: unusable, for its usage, selector, digest, or data that cannot be decoded */
@@ -128,11 +134,12 @@ function verifyPin(anchor: Anchor, leaf: X509Certificate, question: DaneQuestion
 }
 
 function wrongName({ names }: DaneQuestion): DaneVerdict {
-  return { kind: 'failed', depth: 0, text: mismatchText(names) }
+  return { kind: 'failed', depth: 0, text: mismatchText(names), finding: 'host-mismatch' }
 }
 
 function noMatch(depth: number): DaneVerdict {
-  return { kind: 'failed', depth, text: 'num=65:no matching DANE TLSA records' }
+  const text = 'num=65:no matching DANE TLSA records'
+  return { kind: 'failed', depth, text, finding: 'no-matching-record' }
 }
 
 function pins(anchor: Anchor, certificate: X509Certificate, question: DaneQuestion): boolean {
@@ -221,14 +228,14 @@ function verifyPath(path: Path, question: DaneQuestion): DaneVerdict {
   const name = findMatch(leaf, question.names)
   if (name === undefined) return wrongName(question)
   const limit = findLimitFault(certificates)
-  if (limit !== undefined) return { kind: 'failed', ...limit }
+  if (limit !== undefined) return { kind: 'failed', ...limit, finding: 'chain' }
   const top = certificates.length - 1
   const isBareKey = anchor.publicKey !== undefined && !isSent
   for (const [depth, certificate] of [...certificates.entries()].reverse()) {
     // Postfix 3.7 postconf(5) smtp_tls_trust_anchor_file: an anchor itself does not expire
     const isAnchor = depth === top && !isBareKey
     const fault = isAnchor ? undefined : dateFault(certificate, question.nowMs)
-    if (fault !== undefined) return { kind: 'failed', depth, text: fault }
+    if (fault !== undefined) return { kind: 'failed', depth, ...fault }
   }
   const walked = isSent ? certificates.slice(0, -1) : certificates
   return { kind: 'matched', anchor, isBareKey, depth: top, walked, name }
@@ -241,9 +248,18 @@ export function isForServers(certificate: X509Certificate): boolean {
   return purposes === undefined || purposes.includes(SERVER_AUTHENTICATION)
 }
 
-export function dateFault(certificate: X509Certificate, nowMs: number): string | undefined {
+export interface DateFault {
+  readonly text: string
+  readonly finding: 'not-yet-valid' | 'expired'
+}
+
+export function dateFault(certificate: X509Certificate, nowMs: number): DateFault | undefined {
   // a time that cannot be read is never good
-  if (!(nowMs >= Date.parse(certificate.validFrom))) return 'certificate not yet valid'
-  if (!(nowMs <= Date.parse(certificate.validTo))) return 'certificate has expired'
+  if (!(nowMs >= Date.parse(certificate.validFrom))) {
+    return { text: 'certificate not yet valid', finding: 'not-yet-valid' }
+  }
+  if (!(nowMs <= Date.parse(certificate.validTo))) {
+    return { text: 'certificate has expired', finding: 'expired' }
+  }
   return undefined
 }

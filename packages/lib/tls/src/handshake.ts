@@ -1,7 +1,8 @@
 /**
- * handshake - from a descriptor that was in plaintext to a connection of node:tls
+ * handshake - from a descriptor that was in plaintext to a connection of node:tls, as a client
  *
  * The descriptor goes over to libuv, for good: it cannot be had back. Nothing is decided here about certificates.
+ * A server's handshake is in server-handshake.ts; what both need is here.
  */
 import { Socket } from 'node:net'
 import { connect, type DetailedPeerCertificate, type SecureContext, type TLSSocket } from 'node:tls'
@@ -58,6 +59,17 @@ export async function shakeHands(
   // node:tls would make objects of the whole chain for checkServerIdentity, 200 us, and we look at the chain ourselves
   secured.getPeerCertificate = () => NO_CERTIFICATE
   if (options.onSession !== undefined) secured.on('session', options.onSession)
+  const deadlineMs = options.timeoutMs > 0 ? Date.now() + options.timeoutMs : 0
+  await untilSecured(secured, 'secureConnect', deadlineMs)
+  return secured
+}
+
+/** `deadlineMs`: a Date.now(); 0 = none. @throws {HandshakeFault} it is destroyed */
+export async function untilSecured(
+  secured: TLSSocket,
+  event: 'secureConnect' | 'secure',
+  deadlineMs: number,
+): Promise<void> {
   // an error may come before the new owner listens: it looks at `errored`
   secured.on('error', () => undefined)
   return new Promise((resolve, reject) => {
@@ -67,9 +79,9 @@ export async function shakeHands(
       reject(fault)
     }
     const deadline =
-      options.timeoutMs > 0
-        ? scheduleDeadline(Date.now() + options.timeoutMs, () => {
-            fail(new HandshakeFault('Connection timed out', [], true))
+      deadlineMs > 0
+        ? scheduleDeadline(deadlineMs, () => {
+            fail(timeoutFault())
           })
         : undefined
     const onError = (error: Error): void => {
@@ -80,18 +92,23 @@ export async function shakeHands(
     }
     secured.on('error', onError)
     secured.on('close', onClose)
-    secured.once('secureConnect', () => {
+    secured.once(event, () => {
       deadline?.cancel()
       secured.off('error', onError)
       secured.off('close', onClose)
-      resolve(secured)
+      resolve()
     })
   })
 }
 
+export function timeoutFault(): HandshakeFault {
+  return new HandshakeFault('Connection timed out', [], true)
+}
+
 const NO_CERTIFICATE = {} as DetailedPeerCertificate
 
-function adopt(descriptor: Descriptor): Socket {
+/** Takes ownership. @throws {HandshakeFault} it is closed */
+export function adopt(descriptor: Descriptor): Socket {
   const fd = descriptor.release()
   try {
     return new Socket({ fd })

@@ -6,7 +6,14 @@
 import type { X509Certificate } from 'node:crypto'
 import { log } from '@posthorn/log/log'
 import { PEER_STATUS, TLS_LEVELS, type TlsClientStart } from '@posthorn/wire/tlsproxy-protocol'
-import { alternativeName, commonName, oneLine, organization } from './certificate-names.ts'
+import type { TlsFinding } from '@posthorn/wire/tls-finding'
+import {
+  alternativeName,
+  commonName,
+  findMatch,
+  oneLine,
+  organization,
+} from './certificate-names.ts'
 import { signatureOf, NO_SIGNATURE } from './connection-details.ts'
 import type { DigestTable } from './dane-digests.ts'
 import { fingerprint, publicKeyOf } from './fingerprint.ts'
@@ -80,19 +87,40 @@ function examine(settings: JudgeSettings, { chain, error }: ChainEvidence): Judg
   ) {
     log.info(verdict.failure)
   }
+  const finding = verdict.finding ?? nameFinding(leaf, start)
   return {
+    ...(finding !== undefined && { finding }),
     isPresent: true,
     isTrusted: verdict.isTrusted,
     isMatched: verdict.isMatched,
-    peerName: commonName(leaf.subject) || alternativeName(leaf),
-    issuerName: commonName(leaf.issuer) || organization(leaf.issuer),
-    fingerprint: digest === undefined ? '' : fingerprint(leaf.raw, digest),
-    keyFingerprint: digest === undefined ? '' : fingerprint(publicKeyOf(leaf), digest),
+    ...peerNames(leaf, digest),
     signature: signatureOf(leaf),
   }
 }
 
+export type PeerNames = Pick<
+  PeerFacts,
+  'peerName' | 'issuerName' | 'fingerprint' | 'keyFingerprint'
+>
+
+/** `digest`: of fingerprints; undefined: nobody wants them. */
+export function peerNames(leaf: X509Certificate, digest: string | undefined): PeerNames {
+  return {
+    peerName: commonName(leaf.subject) || alternativeName(leaf),
+    issuerName: commonName(leaf.issuer) || organization(leaf.issuer),
+    fingerprint: digest === undefined ? '' : fingerprint(leaf.raw, digest),
+    keyFingerprint: digest === undefined ? '' : fingerprint(publicKeyOf(leaf), digest),
+  }
+}
+
+/** Names at a level that asks for none are there for the sake of reports. */
+function nameFinding(leaf: X509Certificate, start: TlsClientStart): TlsFinding | undefined {
+  if (start.level > TLS_LEVELS.encrypt || start.matches.length === 0) return undefined
+  return findMatch(leaf, start.matches) === undefined ? 'host-mismatch' : undefined
+}
+
 const ANONYMOUS: Judgement['facts'] = {
+  finding: 'no-certificate',
   isPresent: false,
   isTrusted: false,
   isMatched: false,
@@ -111,7 +139,14 @@ function verify(settings: JudgeSettings, { chain, error }: ChainEvidence): Verdi
   if (anchors !== undefined) {
     if (anchors.length === 0) {
       const failure = `server certificate verification failed for ${peer}: num=1:unspecified certificate verification error`
-      return { isTrusted: false, isMatched: false, failure, matches: [], walked: [] }
+      return {
+        isTrusted: false,
+        isMatched: false,
+        failure,
+        finding: 'no-matching-record',
+        matches: [],
+        walked: [],
+      }
     }
     const { digests } = settings
     const names = start.matches
@@ -133,7 +168,7 @@ function verify(settings: JudgeSettings, { chain, error }: ChainEvidence): Verdi
 }
 
 /** As OpenSSL walks a chain: from the top, where its fault is, if it has one. */
-function logDepths(peer: string, { walked, isTrusted }: Verdict): void {
+export function logDepths(peer: string, { walked, isTrusted }: Verdict): void {
   const line = (depth: number, isGood: boolean): void => {
     const name = oneLine(walked[depth] ?? '')
     log.info(`${peer}: depth=${depth} verify=${isGood ? 1 : 0} subject=${name}`)

@@ -1,5 +1,5 @@
 /**
- * secure-contexts - the contexts of OpenSSL that connections are made from, one for each combination of settings
+ * secure-contexts - the contexts of OpenSSL that a client's connections are made from, one for each combination of settings
  *
  * Making one costs 0.3 ms and 24 KB, with the bundle of a system 8 ms and 1 MB; so they are kept.
  * Limits: MAX_CONTEXTS, the one that was not used for longest goes first. What differs among destinations comes from the
@@ -10,6 +10,7 @@ import { log } from '@posthorn/log/log'
 import type { Identity } from './client-identity.ts'
 import { logLibraryProblems } from './library-problem.ts'
 import type { ProtocolRange } from './protocol-list.ts'
+import { RecentMap } from './recent-map.ts'
 
 const MAX_CONTEXTS = 32
 
@@ -30,7 +31,7 @@ export interface ContextParts {
 
 export class SecureContexts {
   readonly #parts: ContextParts
-  readonly #known = new Map<string, SecureContext>()
+  readonly #known = new RecentMap<SecureContext>(MAX_CONTEXTS)
 
   constructor(parts: ContextParts) {
     this.#parts = parts
@@ -46,14 +47,7 @@ export class SecureContexts {
       protocols.options,
       usesTrustStore,
     ].join('\n')
-    const context = this.#known.get(key) ?? createSecureContext(this.#options(settings))
-    this.#known.delete(key)
-    this.#known.set(key, context)
-    if (this.#known.size > MAX_CONTEXTS) {
-      const [oldest] = this.#known.keys()
-      if (oldest !== undefined) this.#known.delete(oldest)
-    }
-    return context
+    return this.#known.get(key, () => createSecureContext(this.#options(settings)))
   }
 
   #options({ ciphers, protocols, usesTrustStore }: ContextSettings): SecureContextOptions {
@@ -80,34 +74,43 @@ export class SecureContexts {
 /** Without any that is known. Those that OpenSSL 3.5 has built in begin with one that Postfix 3.7 never offers. */
 const DEFAULT_GROUPS = 'X25519:prime256v1:X448:secp521r1:secp384r1'
 
-/** tls_eecdh_auto_curves for OpenSSL. Logs a warning for each name that is unknown. */
-export function keyExchangeGroups(names: string): string {
-  const known = names.split(/[\s,]+/).filter((name) => {
+/**
+ * tls_eecdh_auto_curves for OpenSSL, with tls_ffdhe_auto_groups after them. Logs a warning for each name that is unknown.
+ */
+export function keyExchangeGroups(curves: string, groups = ''): string {
+  const known = [...knownGroups(curves, 'ECDHE curve'), ...knownGroups(groups, 'FFDHE group')]
+  return known.length === 0 ? DEFAULT_GROUPS : known.join(':')
+}
+
+function knownGroups(names: string, kind: string): string[] {
+  return names.split(/[\s,]+/).filter((name) => {
     if (name === '') return false
     try {
       createSecureContext({ ecdhCurve: name, ca: [] })
       return true
     } catch {
-      log.warning(`ignoring unknown ECDHE curve "${name}"`)
+      log.warning(`ignoring unknown ${kind} "${name}"`)
       return false
     }
   })
-  return known.length === 0 ? DEFAULT_GROUPS : known.join(':')
 }
 
 /** Keys that OpenSSL refuses although they fit their certificates. */
-export function areUsable(parts: ContextParts): boolean {
-  if (parts.identities.length === 0) return true
+export function areUsable(
+  identities: readonly Identity[],
+  role: 'client' | 'server' = 'client',
+): boolean {
+  if (identities.length === 0) return true
   try {
     createSecureContext({
       ciphers: 'ALL:@SECLEVEL=0',
       ca: [],
-      key: parts.identities.map(({ key }) => key),
-      cert: parts.identities.map(({ chain }) => chain),
+      key: identities.map(({ key }) => key),
+      cert: identities.map(({ chain }) => chain),
     })
     return true
   } catch (error) {
-    log.warning('cannot load client certificate chain: disabling TLS support')
+    log.warning(`cannot load ${role} certificate chain: disabling TLS support`)
     logLibraryProblems(error)
     return false
   }

@@ -8,6 +8,7 @@
  * Source: Postfix 3.7 smtp(8), tlsmgr(8).
  */
 import { createHash } from 'node:crypto'
+import { isTlsFinding, type TlsFinding } from '@posthorn/wire/tls-finding'
 import type { TlsClientStart } from '@posthorn/wire/tlsproxy-protocol'
 
 const MARK = 'posthorn-tls-session-1'
@@ -23,6 +24,8 @@ export interface PeerFacts {
   readonly keyFingerprint: string
   /** Of its key, how TLS 1.3 signs. */
   readonly signature: { readonly name: string; readonly curve: string; readonly bits: number }
+  /** What is wrong with it; absent: nothing, as far as it was looked at. */
+  readonly finding?: TlsFinding
 }
 
 export interface CachedSession {
@@ -69,6 +72,7 @@ function isFacts(value: unknown): value is PeerFacts {
       (it) => typeof it === 'string',
     ) &&
     typeof signature === 'object' &&
-    signature !== null
+    signature !== null &&
+    (fields.finding === undefined || isTlsFinding(fields.finding))
   )
 }

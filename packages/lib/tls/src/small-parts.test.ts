@@ -142,8 +142,8 @@ t.test('parseTlsLogLevel() reads levels and words', (t) => {
   t.equal(features('routine'), 'summary')
   t.equal(features('SUMMARY, cache'), 'summary cache')
   t.equal(features('1,untrusted'), 'summary untrusted')
-  t.equal(features('peercert'), 'certmatch')
-  t.equal(features('2'), 'summary verbose certmatch dane cache ssl-debug')
+  t.equal(features('peercert'), 'certmatch peercert')
+  t.equal(features('2'), 'summary verbose certmatch peercert dane cache ssl-debug')
   t.equal(features('ssl-expert'), features('2'))
   t.same(
     logged(() => {

@@ -38,6 +38,8 @@ const WORKAROUNDS: Readonly<Record<string, number>> = {
 }
 
 export const NO_TICKET = 2 ** 14
+/** tls_preempt_cipherlist */
+export const CIPHER_SERVER_PREFERENCE = 2 ** 22
 
 /** Logs a warning for each name that is unknown, which has no effect. Bits beyond 2^31 are possible in hexadecimal. */
 export function secureOptions(sslOptions: string, disabledWorkarounds: string): number {

@@ -3,16 +3,27 @@
  *
  *     Trusted TLS connection established to HOST[ADDRESS]:25: TLSv1.3 with cipher NAME (256/256 bits) key-exchange X25519
  *         server-signature RSA-PSS (2048 bits) server-digest SHA256
+ *     Anonymous TLS connection established from HOST[ADDRESS] to SERVER-NAME: …
  *
- * Source: Postfix 3.7 smtp(8), as it logs.
+ * Source: Postfix 3.7 smtp(8), tlsproxy(8), as they log.
  */
 import { PEER_STATUS, type TlsContext } from '@posthorn/wire/tlsproxy-protocol'
 
 /** `reused`: a session that tlsproxy(8) carries goes on with another delivery. */
 export function summaryLine(context: TlsContext, how: 'established' | 'reused'): string {
+  return lineFor(context, `${how} to ${context.peer}`)
+}
+
+/** `serverName`: what the client asked for, where it decided about our certificate; else empty. */
+export function serverSummaryLine(context: TlsContext, serverName: string): string {
+  const to = serverName === '' ? '' : ` to ${serverName}`
+  return lineFor(context, `established from ${context.peer}${to}`)
+}
+
+function lineFor(context: TlsContext, what: string): string {
   const { cipherUsedBits, cipherBits } = context
   return (
-    `${trustWord(context)} TLS connection ${how} to ${context.peer}: ${context.protocol} ` +
+    `${trustWord(context)} TLS connection ${what}: ${context.protocol} ` +
     `with cipher ${context.cipher} (${cipherUsedBits}/${cipherBits} bits)` +
     details(context)
   )

@@ -5,12 +5,12 @@
  * judged. Sessions come and go without a wait of the conversation, but for the lookup.
  */
 import { createHash } from 'node:crypto'
-import { access, constants } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import type { SecureContext, TLSSocket } from 'node:tls'
 import { log } from '@posthorn/log/log'
 import type { Descriptor } from '@posthorn/native/descriptor'
 import type { ByteStream } from '@posthorn/stream/byte-stream'
+import { encodeTlsFinding } from '@posthorn/wire/tls-finding'
 import type {
   TlsClientInit,
   TlsClientParams,
@@ -19,12 +19,13 @@ import type {
 } from '@posthorn/wire/tlsproxy-protocol'
 import { cipherList } from './cipher-list.ts'
 import { openIdentities } from './client-identity.ts'
-import { isMatched, type ClientEngine } from './client-engine.ts'
+import { isMatched, type ClientEngine, type ClientEngineOptions } from './client-engine.ts'
+import { isConfigFileUsable } from './config-file.ts'
 import { connectionDetails, NO_SIGNATURE, peerChain } from './connection-details.ts'
 import { parseDaneDigests, type DigestTable } from './dane-digests.ts'
 import { isDigest } from './fingerprint.ts'
 import { HandshakeFault, shakeHands } from './handshake.ts'
-import { logLibraryProblems, logOpenProblem } from './library-problem.ts'
+import { logLibraryProblems } from './library-problem.ts'
 import { judge, type JudgeSettings, type Judgement } from './judgement.ts'
 import { planPinning, type Pinning } from './pinning.ts'
 import { parseProtocols } from './protocol-list.ts'
@@ -43,9 +44,9 @@ import { openTrustStore } from './trust-store.ts'
 export async function openEngine(
   params: TlsClientParams,
   init: TlsClientInit,
-  store: SessionStore | undefined,
-  isProxy = false,
+  engineOptions: ClientEngineOptions,
 ): Promise<ClientEngine | undefined> {
+  const { sessions: store, isProxy = false, ffdheGroups, awaitsPeerClose } = engineOptions
   const features = parseTlsLogLevel(init.logLevel, init.logParameter)
   if (features.has('verbose')) log.info('initializing the client-side TLS engine')
   if (!(await isConfigFileUsable(params.configFile))) return undefined
@@ -67,10 +68,10 @@ export async function openEngine(
   const parts = {
     authorities,
     identities,
-    groups: keyExchangeGroups(params.autoCurves),
+    groups: keyExchangeGroups(params.autoCurves, ffdheGroups),
     options: policy?.timeoutSeconds === 0 ? Number(BigInt(options) | BigInt(NO_TICKET)) : options,
   }
-  if (!areUsable(parts)) return undefined
+  if (!areUsable(identities)) return undefined
   const digests = parseDaneDigests(params.daneDigests)
   return new TlsClient({
     params,
@@ -80,28 +81,13 @@ export async function openEngine(
     contexts: new SecureContexts(parts),
     hasIdentity: identities.length > 0,
     isProxy,
+    awaitsPeerClose,
     // main.cf, who is trusted, and who we are: for the ids of sessions
     settingsHash: createHash('sha256')
       .update(JSON.stringify([params, init, parts, isProxy]))
       .digest('hex'),
     sessions: policy?.isCachable === true && policy.timeoutSeconds > 0 ? store : undefined,
   })
-}
-
-/** Node.js reads no configuration of OpenSSL at run time: a file that is there is without effect, and a warning. */
-async function isConfigFileUsable(path: string): Promise<boolean> {
-  if (path === 'default' || path === 'none' || path === '') return true
-  try {
-    await access(path, constants.R_OK)
-  } catch (error) {
-    log.warning(
-      `error loading the 'global' settings from the ${path} OpenSSL configuration file, disabling TLS support`,
-    )
-    logOpenProblem(path, error)
-    return false
-  }
-  log.warning(`tls_config_file = ${path} is ignored: OpenSSL has been initialized before`)
-  return true
 }
 
 interface ClientParts {
@@ -112,6 +98,7 @@ interface ClientParts {
   readonly contexts: SecureContexts
   readonly hasIdentity: boolean
   readonly isProxy: boolean
+  readonly awaitsPeerClose: boolean | undefined
   readonly settingsHash: string
   readonly sessions: SessionStore | undefined
 }
@@ -123,11 +110,22 @@ class TlsClient implements ClientEngine {
     this.#parts = parts
   }
 
-  async start(stream: ByteStream, start: TlsClientStart): Promise<TlsContext> {
+  withLogLevel(logLevel: string): ClientEngine {
+    const { init } = this.#parts
+    if (logLevel === init.logLevel) return this
+    const features = parseTlsLogLevel(logLevel, init.logParameter)
+    return new TlsClient({ ...this.#parts, features, init: { ...init, logLevel } })
+  }
+
+  async start(
+    stream: ByteStream,
+    start: TlsClientStart,
+    wantsFinding = false,
+  ): Promise<TlsContext> {
     const { features } = this.#parts
     if (features.has('verbose')) log.info(`setting up TLS connection to ${start.peer}`)
     try {
-      return await this.#start(stream, start)
+      return await this.#start(stream, start, wantsFinding)
     } catch (error) {
       stream.close()
       if (error instanceof HandshakeError) throw error
@@ -139,7 +137,11 @@ class TlsClient implements ClientEngine {
     }
   }
 
-  async #start(stream: ByteStream, start: TlsClientStart): Promise<TlsContext> {
+  async #start(
+    stream: ByteStream,
+    start: TlsClientStart,
+    wantsFinding: boolean,
+  ): Promise<TlsContext> {
     const { init, digests, sessions, features, settingsHash } = this.#parts
     const pinning = planPinning(start, digests, start.digest === '' ? init.digest : start.digest)
     const secureContext = this.#context(start, pinning.usesTrustStore)
@@ -177,8 +179,10 @@ class TlsClient implements ClientEngine {
       // a session of somebody who is not whom we want is of no use
       if (isMatched(context)) keeper?.keep(judgement.facts)
       else keeper?.drop()
-      stream.attach(new TlsTransport(socket))
-      return context
+      stream.attach(new TlsTransport(socket, this.#parts.awaitsPeerClose))
+      if (!wantsFinding) return context
+      const finding = encodeTlsFinding(judgement.facts.finding, isReused)
+      return { ...context, peerStatus: context.peerStatus | finding }
     } catch (error) {
       socket.destroy()
       throw error
@@ -216,7 +220,8 @@ class TlsClient implements ClientEngine {
     } catch (error) {
       log.warning(`${peer}: error setting cipher grade: "${start.cipherGrade}"`)
       logLibraryProblems(error)
-      throw new HandshakeError('Cannot shake hands: no cipher is left', { cause: error })
+      const text = 'Cannot shake hands: no cipher is left'
+      throw new HandshakeError(text, { cause: error, isLocal: true })
     }
   }
 
@@ -265,7 +270,7 @@ class TlsClient implements ClientEngine {
 
 function refuse(text: string): never {
   log.warning(text)
-  throw new HandshakeError(`Cannot shake hands: ${text}`)
+  throw new HandshakeError(`Cannot shake hands: ${text}`, { isLocal: true })
 }
 
 /** The code of OpenSSL; node:tls declares an Error, and gives a string. */

@@ -8,9 +8,15 @@ export class HandshakeError extends Error {
   readonly code = 'POSTHORN_TLS_HANDSHAKE'
   /** The peer did not answer in time. */
   readonly isTimeout: boolean
+  /** It is our settings that are of no use: the peer was not spoken to. */
+  readonly isLocal: boolean
 
-  constructor(message: string, options: ErrorOptions & { isTimeout?: boolean } = {}) {
+  constructor(
+    message: string,
+    options: ErrorOptions & { isTimeout?: boolean; isLocal?: boolean } = {},
+  ) {
     super(message, options)
     this.isTimeout = options.isTimeout ?? false
+    this.isLocal = options.isLocal ?? false
   }
 }

@@ -14,6 +14,8 @@ export type TlsLogFeature =
   | 'untrusted'
   /** Names and fingerprints of the certificate, and what of it matched. */
   | 'certmatch'
+  /** The same of a client's certificate. */
+  | 'peercert'
   /** Settings of the connection, and the chain. */
   | 'verbose'
   | 'cache'
@@ -24,7 +26,7 @@ export type TlsLogFeature =
 
 export type TlsLogFeatures = ReadonlySet<TlsLogFeature>
 
-const VERBOSE = ['verbose', 'certmatch', 'dane'] as const
+const VERBOSE = ['verbose', 'certmatch', 'peercert', 'dane'] as const
 const DEBUG = ['summary', ...VERBOSE, 'cache', 'ssl-debug'] as const
 
 const WORDS: ReadonlyMap<string, readonly TlsLogFeature[]> = new Map<
@@ -43,7 +45,7 @@ const WORDS: ReadonlyMap<string, readonly TlsLogFeature[]> = new Map<
   ['ssl-developer', DEBUG],
   ['summary', ['summary']],
   ['untrusted', ['untrusted']],
-  ['peercert', ['certmatch']],
+  ['peercert', ['certmatch', 'peercert']],
   ['certmatch', ['certmatch']],
   ['verbose', VERBOSE],
   ['cache', ['cache']],

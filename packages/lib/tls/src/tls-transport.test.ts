@@ -9,6 +9,7 @@ import { ByteStream, EndOfStreamError, StreamTimeoutError } from '@posthorn/stre
 import { temporaryDirectory } from '@posthorn/testing/temporary-directory'
 import { waitFor } from '@posthorn/testing/wait-for'
 import { openClientEngine } from './client-engine.ts'
+import { closeOrderly } from './orderly-close.ts'
 import { makeCertificate } from './test/certificate-maker.ts'
 import { clientInit, clientParams, clientStart } from './test/settings.ts'
 import { TlsTransport } from './tls-transport.ts'
@@ -137,6 +138,66 @@ t.test('close() sends what is written, and says goodbye to TLS', async (t) => {
   t.equal(stream.isOpen, false)
   await ended
   t.equal(received, 'QUIT\r\n')
+})
+
+t.test('a peer that reads late gets the last words, and the end', async (t) => {
+  const { stream, peer } = await connect(t)
+  const server = await peer()
+  server.pause()
+  let written = 0
+  await waitFor(() => {
+    if (stream.unwritten > 0) return true
+    stream.write('w'.repeat(60_000))
+    written += 60_000
+    return false
+  }, 'a peer that takes no more')
+  // what the stream has kept for itself is dropped, not what node:tls has
+  const taken = written - stream.unwritten
+  stream.close()
+  const hasEnded = once(server, 'end')
+  let received = 0
+  server.on('data', (octets: Buffer) => (received += octets.length))
+  server.resume()
+  await hasEnded
+  t.equal(received, taken)
+})
+
+/** A socket that is never done with writing. */
+function stuckSocket(): Duplex {
+  return new Duplex({ read: () => undefined, write: () => undefined })
+}
+
+t.test('closeOrderly() waits no longer than it may', async (t) => {
+  const alive = setInterval(() => undefined, 1000)
+  t.teardown(() => {
+    clearInterval(alive)
+  })
+  const socket = stuckSocket()
+  socket.write('221 bye')
+  closeOrderly(socket, false, 1)
+  t.equal(socket.destroyed, false)
+  await once(socket, 'close')
+})
+
+t.test('closeOrderly() waits for the end of the peer where it is told to', async (t) => {
+  for (const awaitsPeer of [true, false]) {
+    const read: Buffer[] = [Buffer.from('250 late'), Buffer.from('and more')]
+    const socket = new Duplex({
+      read: () => undefined,
+      write: (_octets, _encoding, done) => {
+        done()
+      },
+    })
+    socket.on('readable', () => undefined)
+    closeOrderly(socket, awaitsPeer)
+    await once(socket, 'finish')
+    t.equal(socket.destroyed, !awaitsPeer)
+    if (!awaitsPeer) continue
+    for (const octets of read) socket.push(octets)
+    socket.push(null)
+    await once(socket, 'close')
+    t.equal(socket.readableLength, 0)
+  }
 })
 
 t.test('over a Unix-domain socket', async (t) => {

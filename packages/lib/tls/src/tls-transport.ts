@@ -3,8 +3,7 @@
  *
  * The socket of node:tls stays paused: octets wait in it, at most its high-water mark (64 KB), until the stream pulls them. A
  * TLS 1.3 ticket is no input. A connection that fails is one that the peer reset, whatever the reason was.
- * close() sends what is written and close_notify as far as the kernel takes it at once; it does not wait for the peer
- * (Postfix 3.7 postconf(5) tls_fast_shutdown_enable).
+ * After close() what was written, and close_notify, still reach a slow peer: see orderly-close.ts.
  */
 import { constants } from 'node:os'
 import type { Duplex } from 'node:stream'
@@ -12,21 +11,25 @@ import { HANGUP, READABLE, WRITABLE } from '@posthorn/native/descriptor'
 import { SystemError } from '@posthorn/native/system-error'
 import type { Transport } from '@posthorn/stream/transport'
 import { logLibraryProblems } from './library-problem.ts'
+import { closeOrderly } from './orderly-close.ts'
 
 /** Taken by one write(): what node:tls has not sent yet is at most about twice this. */
 const MAX_WRITE_OCTETS = 65_536
 
 export class TlsTransport implements Transport {
   readonly #socket: Duplex
+  readonly #awaitsPeer: boolean
   #wake: ((ready: number) => void) | undefined
   #maybeReadable = true
   #maybeWritable = true
   #hasEnded = false
   #error: SystemError | undefined
+  #isClosed = false
 
-  /** A TLSSocket after its handshake. Takes ownership. */
-  constructor(socket: Duplex) {
+  /** A TLSSocket after its handshake. Takes ownership. `awaitsPeer`: close() waits for its close_notify. */
+  constructor(socket: Duplex, awaitsPeer = false) {
     this.#socket = socket
+    this.#awaitsPeer = awaitsPeer
     socket.on('readable', () => {
       // nothing to read: it is the end
       if (socket.readableLength === 0) this.#hasEnded = true
@@ -99,15 +102,13 @@ export class TlsTransport implements Transport {
 
   close(): void {
     this.unwatch()
-    if (this.#socket.destroyed) return
-    this.#socket.end()
-    setImmediate(() => {
-      this.#socket.destroy()
-    })
+    this.#isClosed = true
+    closeOrderly(this.#socket, this.#awaitsPeer)
   }
 
   #noteError(error: Error): void {
-    if (this.#error !== undefined) return
+    // after close() nobody cares
+    if (this.#error !== undefined || this.#isClosed) return
     // a server with TLS 1.3 refuses our certificate only now
     logLibraryProblems(error)
     const errno: unknown = Reflect.get(error, 'errno')

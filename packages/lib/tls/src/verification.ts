@@ -1,11 +1,12 @@
 /**
- * verification - whether the server's certificate is what the level asks for, and what the log says about it
+ * verification - whether the peer's certificate is what the level asks for, and what the log says about it
  *
  * Two ways: the certification authorities of main.cf, which OpenSSL checks during the handshake (names, depth and the words
  * are ours), or records that pin the certificate or its issuer (dane.ts).
  * Source: Postfix 3.7 smtp(8), as it logs; X509_verify_cert_error_string(3) for numbers and texts.
  */
 import type { X509Certificate } from 'node:crypto'
+import type { TlsFinding } from '@posthorn/wire/tls-finding'
 import { findMatch, mismatchText, oneLine } from './certificate-names.ts'
 import {
   dateFault,
@@ -25,6 +26,8 @@ export interface Verdict {
   readonly isMatched: boolean
   /** `certificate verification failed for HOST: self-signed certificate` */
   readonly failure: string | undefined
+  /** The same in a word; absent: nothing is wrong. */
+  readonly finding?: TlsFinding
   /** At log level certmatch: `matched peername: NAME`, `Matched DANE EE certificate at depth 0: 3 1 1 HEX`. */
   readonly matches: readonly string[]
   /** Subjects of the certificates that OpenSSL would look at, the server's first: lines `depth=` in the log. */
@@ -49,19 +52,24 @@ export interface PkixQuestion {
   /** `HOST[ADDRESS]:PORT` */
   readonly peer: string
   readonly nowMs: number
+  /** Whose certificate it is; default: server. */
+  readonly role?: Role
 }
+
+type Role = 'server' | 'client'
 
 export function verifyPkix(question: PkixQuestion): Verdict {
   const { chain, names, peer } = question
   const leaf = chain[0]
-  if (leaf === undefined) return untrusted(chain, undefined)
+  if (leaf === undefined) return untrusted(chain, NOTHING_SENT)
   const name = names === undefined ? undefined : findMatch(leaf, names)
   // OpenSSL checks these two before names; dates and trust come after them
   const isPrior =
     question.error === 'DEPTH_ZERO_SELF_SIGNED_CERT' ||
     (question.error !== undefined && !isForServers(leaf))
   if (names !== undefined && name === undefined && !isPrior) {
-    return untrusted(chain, `server ${failed(peer)} ${mismatchText(names)}`)
+    const text = `server ${failed(peer)} ${mismatchText(names)}`
+    return untrusted(chain, { text, finding: 'host-mismatch' })
   }
   const failure = question.error === undefined ? depthFault(question) : chainFault(question)
   if (failure !== undefined) return untrusted(chain, failure)
@@ -81,9 +89,17 @@ function withRoot(chain: readonly X509Certificate[]): string[] {
   return [...chain.map(({ subject }) => subject), ...root]
 }
 
-function untrusted(chain: readonly X509Certificate[], failure: string | undefined): Verdict {
+interface Fault {
+  /** For the log. */
+  readonly text: string | undefined
+  readonly finding: TlsFinding
+}
+
+const NOTHING_SENT: Fault = { text: undefined, finding: 'no-certificate' }
+
+function untrusted(chain: readonly X509Certificate[], { text, finding }: Fault): Verdict {
   const walked = chain.map(({ subject }) => subject)
-  return { isTrusted: false, isMatched: false, failure, matches: [], walked }
+  return { isTrusted: false, isMatched: false, failure: text, finding, matches: [], walked }
 }
 
 function failed(peer: string): string {
@@ -95,51 +111,67 @@ function depthFault({
   chain,
   verifyDepth,
   peer,
-}: Omit<PkixQuestion, 'error' | 'names' | 'nowMs'>): string | undefined {
+}: Omit<PkixQuestion, 'error' | 'names' | 'nowMs'>): Fault | undefined {
   const last = chain.at(-1)
   const isRootSent = last !== undefined && chain.length > 1 && last.checkIssued(last)
   const between = chain.length - 1 - (isRootSent ? 1 : 0)
   if (between <= verifyDepth + 1) return undefined
-  return `${failed(peer)} certificate chain longer than limit(${verifyDepth + 1})`
+  const text = `${failed(peer)} certificate chain longer than limit(${verifyDepth + 1})`
+  return { text, finding: 'chain' }
 }
 
-function chainFault(question: PkixQuestion): string {
-  const { chain, peer, error = '', nowMs } = question
+function chainFault(question: PkixQuestion): Fault {
+  const { chain, peer, error = '', nowMs, role = 'server' } = question
   const top = chain.at(-1)
   switch (error) {
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
-      return `${failed(peer)} self-signed certificate`
+      return { text: `${failed(peer)} self-signed certificate`, finding: 'self-signed' }
     case 'UNABLE_TO_GET_ISSUER_CERT':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
     case 'SELF_SIGNED_CERT_IN_CHAIN':
-      return `${failed(peer)} untrusted issuer ${oneLine(top?.issuer ?? '')}`
+      return {
+        text: `${failed(peer)} untrusted issuer ${oneLine(top?.issuer ?? '')}`,
+        finding: 'untrusted-issuer',
+      }
     case 'CERT_UNTRUSTED':
-      return `${failed(peer)} not trusted by local or TLSA policy`
+      return {
+        text: `${failed(peer)} not trusted by local or TLSA policy`,
+        finding: 'untrusted-issuer',
+      }
     case 'CERT_HAS_EXPIRED':
     case 'CERT_NOT_YET_VALID': {
       const text =
         error === 'CERT_HAS_EXPIRED' ? 'certificate has expired' : 'certificate not yet valid'
       const leaf = chain[0]
       const isLeaf = leaf !== undefined && dateFault(leaf, nowMs) !== undefined
-      return `${isLeaf ? 'server' : 'CA'} ${failed(peer)} ${text}`
+      const finding = error === 'CERT_HAS_EXPIRED' ? 'expired' : 'not-yet-valid'
+      return { text: `${isLeaf ? role : 'CA'} ${failed(peer)} ${text}`, finding }
     }
     case 'INVALID_PURPOSE':
     case 'INVALID_CA': {
       // OpenSSL 3.5 has one word for both
       const isWrongIssuer = chain.slice(1).some((certificate) => !certificate.ca)
       return isWrongIssuer
-        ? `CA ${failed(peer)} num=79:invalid CA certificate`
-        : `${failed(peer)} not designated for use as a server certificate`
+        ? { text: `CA ${failed(peer)} num=79:invalid CA certificate`, finding: 'chain' }
+        : wrongPurpose(peer, role)
     }
     default: {
       const limit = findLimitFault(chain)
       if (limit !== undefined) {
-        return `${limit.depth === 0 ? 'server' : 'CA'} ${failed(peer)} ${limit.text}`
+        const whose = limit.depth === 0 ? role : 'CA'
+        return { text: `${whose} ${failed(peer)} ${limit.text}`, finding: 'chain' }
       }
       const text = TEXTS.get(error) ?? 'num=1:unspecified certificate verification error'
-      return `server ${failed(peer)} ${text}`
+      return { text: `${role} ${failed(peer)} ${text}`, finding: 'other' }
     }
+  }
+}
+
+function wrongPurpose(peer: string, role: Role = 'server'): Fault {
+  return {
+    text: `${failed(peer)} not designated for use as a ${role} certificate`,
+    finding: 'wrong-purpose',
   }
 }
 
@@ -151,7 +183,7 @@ interface PinnedSettings {
 /** By records: TLSA of the server, fingerprints, trust anchors. */
 export function verifyPinned(question: DaneQuestion & PinnedSettings): Verdict {
   const { chain, peer } = question
-  if (chain.length === 0) return untrusted(chain, undefined)
+  if (chain.length === 0) return untrusted(chain, NOTHING_SENT)
   const verdict = verifyDane(question)
   switch (verdict.kind) {
     case 'matched': {
@@ -167,10 +199,11 @@ export function verifyPinned(question: DaneQuestion & PinnedSettings): Verdict {
       }
     }
     case 'wrong-purpose':
-      return untrusted(chain, `${failed(peer)} not designated for use as a server certificate`)
+      return untrusted(chain, wrongPurpose(peer))
     case 'failed': {
       const whose = verdict.depth === 0 ? 'server' : 'CA'
-      return untrusted(chain, `${whose} ${failed(peer)} ${verdict.text}`)
+      const { finding } = verdict
+      return untrusted(chain, { text: `${whose} ${failed(peer)} ${verdict.text}`, finding })
     }
   }
 }

@@ -18,6 +18,17 @@ export const RETURN_FLAGS = { full: 1, headers: 2 } as const
 /** Why a message needs SMTPUTF8 (RFC 6531), as bits. */
 export const SMTPUTF8_FLAGS = { requested: 1, header: 2, sender: 4, recipient: 8 } as const
 
+/**
+ * What a message asks of TLS (RFC 8689), in the same attribute and field as SMTPUTF8_FLAGS, which Postfix 3.10 calls
+ * sendopts. Postfix 3.7 hands these bits on and does not look at them.
+ */
+export const SENDOPT_FLAGS = {
+  /** There is a header `TLS-Required: No`. */
+  tlsOptional: 16,
+  /** REQUIRETLS */
+  requireTls: 32,
+} as const
+
 export const recipientFields = {
   /** before aliasing and mapping; empty when unknown */
   originalRecipient: text('original_recipient'),

@@ -35,6 +35,8 @@ export const CLEANUP_FLAGS = {
   smtpReply: 128,
   smtpUtf8: 256,
   autoUtf8: 512,
+  /** REQUIRETLS (RFC 8689); Postfix before 3.11 passes it over. */
+  requireTls: 1024,
   /** Posthorn's own: another message may come on the same connection */
   stay: STAY_FLAG,
 } as const

@@ -72,7 +72,7 @@ export interface DeliveryRequest {
   readonly nexthop: string
   /** 8bit, 7bit, or empty */
   readonly encoding: string
-  /** SMTPUTF8_FLAGS */
+  /** SMTPUTF8_FLAGS and SENDOPT_FLAGS */
   readonly smtpUtf8: number
   readonly sender: string
   readonly envelopeId: string

@@ -21,13 +21,15 @@ import {
   TlsproxyStatus,
   type TlsContext,
 } from './tlsproxy-protocol.ts'
-import { ServiceError } from './wire-error.ts'
+import { ProxiedHandshakeError, ServiceError } from './wire-error.ts'
 
 export interface TlsproxyOptions {
   /** `private/tlsproxy` */
   readonly path: string
   readonly opening: Omit<Parameters<typeof TlsproxyOpening.encode>[0], 'flags'>
   readonly request: Parameters<typeof TlsproxyClientRequest.encode>[0]
+  /** The context is to say what was wrong with the certificate; Postfix's tlsproxy(8) will not. */
+  readonly wantsFinding?: boolean
 }
 
 export interface TlsproxySession {
@@ -59,7 +61,8 @@ export async function openTlsproxy(
     await attempt(`error receiving ${path} service initial response`, async () =>
       channel.expectAnnouncement(tlsproxyProtocol),
     )
-    const flags = TLSPROXY_FLAGS.client | TLSPROXY_FLAGS.sendContext
+    const { client, sendContext, sendFinding } = TLSPROXY_FLAGS
+    const flags = client | sendContext | (options.wantsFinding === true ? sendFinding : 0)
     channel.send(TlsproxyOpening.encode({ ...opening, flags }))
     channel.send(TlsproxyClientRequest.encode(request))
     if (!(await isReady(channel))) {
@@ -70,7 +73,7 @@ export async function openTlsproxy(
       channel.stream.sendDescriptor(descriptor),
     )
     stream.timeoutMs = opening.handshakeTimeoutSeconds * 1000 + graceMs
-    const context = TlsContextList.parse(await channel.receiveReply())
+    const context = await receiveContext(channel, path)
     return { stream, context }
   } catch (error) {
     stream?.close()
@@ -80,6 +83,16 @@ export async function openTlsproxy(
     })
   } finally {
     descriptor.close()
+  }
+}
+
+/** A handshake that fails shows as a connection that is closed. */
+async function receiveContext(channel: Channel, path: string): Promise<TlsContext> {
+  try {
+    return TlsContextList.parse(await channel.receiveReply())
+  } catch (error) {
+    const text = `Cannot start TLS through ${path}: ${errorReason(error)}`
+    throw new ProxiedHandshakeError(text, { cause: error })
   }
 }
 

@@ -28,7 +28,13 @@ import { AttrError } from './wire-error.ts'
 
 export const tlsproxyProtocol = 'tlsproxy_protocol'
 
-export const TLSPROXY_FLAGS = { server: 1, client: 2, sendContext: 4 } as const
+export const TLSPROXY_FLAGS = {
+  server: 1,
+  client: 2,
+  sendContext: 4,
+  /** Ours: the context is to say what was wrong with the certificate (tls-finding.ts). Postfix's tlsproxy(8) passes it over. */
+  sendFinding: 1 << 12,
+} as const
 
 /** What is reached, and which side tlsproxy(8) plays. */
 export const TlsproxyOpening = defineList({

@@ -45,7 +45,10 @@ export const BOOLEAN_PARAMETERS = {
   lmtp_connection_cache_on_demand: { default: 'yes' },
   lmtp_defer_if_no_mx_address_found: { default: 'no' },
   lmtp_enforce_tls: { default: 'no' },
-  lmtp_log_tls_feature_status: { default: 'yes', since: '3.11' },
+  lmtp_log_tls_feature_status: {
+    default: '${{$compatibility_level} <level {3.11} ? {no} : {yes}}',
+    since: '3.11',
+  },
   lmtp_per_request_deadline: {
     default: '${lmtp_per_record_deadline?{$lmtp_per_record_deadline}:{no}}',
   },
@@ -105,7 +108,10 @@ export const BOOLEAN_PARAMETERS = {
   smtp_connection_cache_on_demand: { default: 'yes' },
   smtp_defer_if_no_mx_address_found: { default: 'no' },
   smtp_enforce_tls: { default: 'no' },
-  smtp_log_tls_feature_status: { default: 'yes', since: '3.11' },
+  smtp_log_tls_feature_status: {
+    default: '${{$compatibility_level} <level {3.11} ? {no} : {yes}}',
+    since: '3.11',
+  },
   smtp_never_send_ehlo: { default: 'no' },
   smtp_per_request_deadline: {
     default: '${smtp_per_record_deadline?{$smtp_per_record_deadline}:{no}}',

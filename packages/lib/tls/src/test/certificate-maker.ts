@@ -43,6 +43,8 @@ export interface CertificateWishes {
   hasStrangeExtension?: boolean
   /** id-kp-clientAuth instead of none. */
   isForClients?: boolean
+  /** id-kp-serverAuth instead of none. */
+  isForServers?: boolean
   /** Days from now. */
   validFrom?: number
   validTo?: number
@@ -112,6 +114,9 @@ function extensions(wishes: CertificateWishes): Buffer[] {
   if (wishes.hasStrangeExtension === true) add('2a0304', Buffer.from('0500', 'hex'), true)
   if (wishes.isForClients === true) {
     add('551d25', sequence(Buffer.from('06082b06010505070302', 'hex')))
+  }
+  if (wishes.isForServers === true) {
+    add('551d25', sequence(Buffer.from('06082b06010505070301', 'hex')))
   }
   const alternatives = [
     ...(wishes.dnsNames ?? []).map((dns) => tagged(0x82, Buffer.from(dns))),
