@@ -7,9 +7,6 @@
  *     deliverable   (a probe) only with a yes to MAIL and to its RCPT
  *     bounced       only because of something that the server said, or of what it said that it can
  *     one fate      at most, and one when no other server follows
- *
- * One leniency is Postfix's: where the connection breaks in the middle of the text after DATA, the reply that would be that
- * to the text counts (test/parity/smtp-rude-cases.ts, "says 250 and resets"). Not after BDAT.
  */
 import { isPositive, type ConversationReader, type Exchange } from './conversation-reader.ts'
 
@@ -32,8 +29,6 @@ export interface Reported {
 export interface Seen {
   readonly reader: ConversationReader
   readonly isLmtp: boolean
-  /** The client could not write what it wanted to. */
-  readonly hasRefused: boolean
 }
 
 interface Fate {
@@ -122,7 +117,7 @@ function isAccepted({ reader }: Seen, recipient: string): boolean {
 }
 
 function hasTaken(seen: Seen, { content, recipients }: Reported, recipient: string): boolean {
-  const { exchanges, surplus } = seen.reader
+  const { exchanges } = seen.reader
   const rcpt = exchanges.findIndex(({ line }) => line.startsWith(`RCPT TO:<${recipient}>`))
   if (rcpt < 0) return false
   const end = exchanges.findIndex(
@@ -132,7 +127,7 @@ function hasTaken(seen: Seen, { content, recipients }: Reported, recipient: stri
   const place = accepted.findIndex(({ line }) => line.startsWith(`RCPT TO:<${recipient}>`))
   if (place < 0 || accepted.length > recipients.length) return false
   const reply = seen.isLmtp ? place : 0
-  if (end < 0) return seen.reader.isInText && seen.hasRefused && isPositive(surplus[reply])
+  if (end < 0) return false
   const chunks = exchanges
     .slice(rcpt, end + 1)
     .filter(({ kind }) => kind === 'text' || kind === 'chunk')

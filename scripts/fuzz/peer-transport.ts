@@ -34,8 +34,6 @@ export class PeerTransport implements Transport {
   maybeWritable = true
   isWatched = false
   isClosed = false
-  /** The client could not write all that it wanted to. */
-  hasRefused = false
   readonly #peer: RudePeer
   readonly #random: Random
   readonly #cuts: Cuts
@@ -88,11 +86,9 @@ export class PeerTransport implements Transport {
     this.#count()
     const { state } = this.#peer
     if (this.isClosed || state === 'reset' || (state === 'end' && !this.#isHalfOpen)) {
-      this.hasRefused = true
       throw new SystemError('write', EPIPE)
     }
     if (state === 'deaf') {
-      this.hasRefused = true
       if (this.#isWriteTimeOver) throw new StreamTimeoutError('Cannot wait longer for output')
       this.maybeWritable = false
       return 0

@@ -145,7 +145,7 @@ export class ReplyFuzz implements FuzzTarget {
           left: delivery.recipientsLeft.map(({ recipient }) => recipient),
           isFinal: isFinal && isUsed,
         }
-        const seen: Seen = { reader: peer.reader, isLmtp, hasRefused: transport.hasRefused }
+        const seen: Seen = { reader: peer.reader, isLmtp }
         findings.push(...judge(seen, reported), ...judgeManners(seen), ...this.#findSecrets())
         count(counts, reported)
         if (message > 0 && isUsed) counts.reused += 1

@@ -25,6 +25,16 @@ const withoutGoodbye: Difference = {
   },
 }
 
+const halfMessage: Difference = {
+  why: 'a yes to half a message loses the other half: ours defers',
+  in: {
+    log: (lines) => lines.map((line) => line.replace(/ dsn=.*/, '')),
+    replies: (replies) => replies.length,
+    done: () => 'all, or nobody',
+    records: () => 'none, or one for each',
+  },
+}
+
 export const differences: Record<string, Difference> = {
   'names: malformed MX host': hostnameNotes,
   'names: malformed MX hosts only': hostnameNotes,
@@ -33,6 +43,7 @@ export const differences: Record<string, Difference> = {
   'nexthops: a bad port': staysAlive,
   'nexthops: a port too high': staysAlive,
   'nexthops: LMTP: inet: twice': staysAlive,
+  'content: says 250 and resets, 8 MB': halfMessage,
   'reuse: recipients refused with a code of no use': withoutGoodbye,
   'reuse: garbage among the replies': withoutGoodbye,
 }

@@ -8,10 +8,9 @@
  * of the text follows, and RSET clears what is left at the server (RFC 3030 2). That is said between chunks, so that text
  * which turns out to be damaged costs nobody the connection either. Who accepted nobody gets no text.
  *
- * Unlike after DATA, the server is not taken at its word when it says yes to a message that it cannot have whole.
  * BODY=BINARYMIME is not used: the text has lines.
  */
-import { EndOfStreamError, StreamTimeoutError } from '@posthorn/stream/byte-stream'
+import { StreamTimeoutError } from '@posthorn/stream/byte-stream'
 import { cutChunks } from './chunk-cutter.ts'
 import { failForContent } from './content-failure.ts'
 import type { ContentPhase } from './content-phase.ts'
@@ -19,7 +18,7 @@ import { ContentWriter, MESSAGE_BODY } from './content-writer.ts'
 import { outgoingContent } from './content.ts'
 import { isPositive, type Dialogue } from './dialogue.ts'
 import { FEATURES } from './features.ts'
-import { END_OF_DATA, takeFinalReplies } from './final-replies.ts'
+import { END_OF_DATA, halfMessageError, takeFinalReplies } from './final-replies.ts'
 import { sayLast, sayReset } from './last-command.ts'
 import type { Expected } from './pipeline.ts'
 import type { Reply } from './reply-parser.ts'
@@ -135,7 +134,7 @@ export class ChunkedContent implements ContentPhase {
     }
     if (!isPositive(reply)) this.#isDecided = true
     const confirm = async (): Promise<void> => {
-      if (!this.#isSaid) throw new EndOfStreamError('Cannot trust reply: it is to half a message')
+      if (!this.#isSaid) throw halfMessageError()
       await session.stream.flush()
     }
     await takeFinalReplies(this.#dialogue, reply, { name: 'BDAT LAST command', confirm })

@@ -31,6 +31,22 @@ t.test('a yes to text that is still here does not count', async (t) => {
   t.match(await deliverToEarlyServer(t, yes, 'smtp'), [lost, lost])
 })
 
+t.test(
+  'nor does one after which the server breaks the connection in the middle of the text',
+  async (t) => {
+    const DATA = { text: '354 go', deafMs: Infinity, unasked: { ...yes, reset: true } }
+    const peer = await ScriptedPeer.start({ windowBytes: 4096, replies: { DATA } })
+    t.teardown(async () => peer.close())
+    const world = await TestWorld.start(t, { tcp_windowsize: '4096' })
+    const nexthop = `[127.0.0.1]:${peer.port}`
+    const lines = ['Subject: half', '', ...Array<string>(100_000).fill('x'.repeat(70))]
+    const { log } = await world.deliver({ nexthop, lines, recipients: ['a@a.test', 'b@a.test'] })
+    const broken =
+      / dsn=4\.4\.2, status=deferred \(lost connection with .* while sending message body\)/
+    t.match(log, [broken, broken])
+  },
+)
+
 t.test('LMTP: neither does one among several', async (t) => {
   const replies = { text: '550 5.1.1 no', delayMs: 200, unasked: yes }
   const log = await deliverToEarlyServer(t, replies, 'lmtp')

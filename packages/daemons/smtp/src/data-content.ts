@@ -5,7 +5,8 @@
  *        |         | RSET     QUIT |         nobody accepted, or refused
  *
  * DATA goes with the envelope where the server has PIPELINING; so a server may want the text although it accepted nobody, and
- * gets a lone dot. A server that breaks the connection in the middle of the text is taken at its last word.
+ * gets a lone dot. A server that breaks the connection in the middle of the text is taken at its last word, unless that is a
+ * yes: it is to half a message (Postfix counts it; test/parity/smtp-differences.ts).
  * Source: Postfix 3.7 smtp(8).
  */
 import { setTimeout as pause } from 'node:timers/promises'
@@ -16,7 +17,7 @@ import { ContentWriter } from './content-writer.ts'
 import { outgoingContent } from './content.ts'
 import type { Dialogue } from './dialogue.ts'
 import { FEATURES } from './features.ts'
-import { END_OF_DATA, takeFinalReplies } from './final-replies.ts'
+import { END_OF_DATA, halfMessageError, takeFinalReplies } from './final-replies.ts'
 import { sayLast } from './last-command.ts'
 import type { Reply } from './reply-parser.ts'
 import { LocalDataError } from './session.ts'
@@ -115,7 +116,7 @@ export class DataContent implements ContentPhase {
     if (error instanceof StreamTimeoutError || error instanceof LocalDataError) throw error
     const reply = await this.#dialogue.session.readReply()
     this.#dialogue.breakOff()
-    const confirm = async (): Promise<void> => Promise.resolve() // Postfix takes its word
+    const confirm = async (): Promise<never> => Promise.reject(halfMessageError())
     await takeFinalReplies(this.#dialogue, reply, { name: END_OF_DATA_COMMAND, confirm })
   }
 }

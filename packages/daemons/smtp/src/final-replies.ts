@@ -3,6 +3,7 @@
  *
  * SMTP: one reply for all. LMTP: one for each, in the order of the RCPT commands (RFC 2033 4.2, 4.3).
  */
+import { EndOfStreamError } from '@posthorn/stream/byte-stream'
 import type { Recipient } from '@posthorn/wire/delivery-request'
 import { isPositive, type Dialogue } from './dialogue.ts'
 import type { Reply } from './reply-parser.ts'
@@ -19,6 +20,11 @@ export interface FinalCommand {
    * text.
    */
   readonly confirm: () => Promise<void>
+}
+
+/** For confirm(): as good as no reply. */
+export function halfMessageError(): EndOfStreamError {
+  return new EndOfStreamError('Cannot trust reply: it is to half a message')
 }
 
 /** @throws what reading replies throws */
