@@ -45,12 +45,14 @@ format: node_modules/.stamp
 
 check: format types lint
 
-test: all check
+# lint takes as long as format and types together, and more
+test: all
+	@$(MAKE) --no-print-directory -j2 check
 	$(NODE) scripts/run-tests.ts --jobs=$(JOBS)
 
-# needs root, the real Postfix, strace, iproute2, Dovecot and Cyrus SASL plug-ins (Debian packages: see README.md); most of it is waiting
+# needs root, the real Postfix, strace, iproute2, Dovecot, Exim and Cyrus SASL plug-ins (Debian packages: see README.md); most of it is waiting
 interop: all
-	$(NODE) scripts/run-tests.ts --jobs=1 --timeout=600 test/parity test/swap test/crash test/end-to-end
+	$(NODE) scripts/run-tests.ts --jobs=$(JOBS) --timeout=600 test/parity test/swap test/crash test/end-to-end
 
 demo: all
 	$(NODE) scripts/demo.ts

@@ -24,7 +24,10 @@ async function testFiles(names: readonly string[]): Promise<string[]> {
     if (name.endsWith('.ts')) found.push(name)
     else for await (const file of glob(`${name}/**/*.test.ts`, { cwd: ROOT })) found.push(file)
   }
-  return found.sort()
+  // what runs alone (.taprc) would stop the others in the middle
+  const isAlone = (file: string): boolean => file.endsWith('exactly-once.test.ts')
+  found.sort()
+  return [...found.filter((file) => !isAlone(file)), ...found.filter(isAlone)]
 }
 
 await mkdir(join(ROOT, 'build'), { recursive: true })

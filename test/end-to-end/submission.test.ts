@@ -4,6 +4,7 @@
  * And nothing that a user prepares reaches the program that has the rights. Needs root and mount(2).
  */
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmod, chown, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { waitFor } from '@posthorn/testing/wait-for'
@@ -140,9 +141,10 @@ t.test('the user can neither look into the process nor make it listen', async (t
     )
     t.not(exitCode, 0, `/proc/PID/${file} is closed`)
   }
+  const closed = once(child, 'close')
   await execa('/usr/bin/setpriv', [...asNobody, 'kill', '-USR1', pid])
   await execa('/usr/bin/setpriv', [...asNobody, 'kill', '-TERM', pid])
-  await new Promise((resolve) => child.once('close', resolve))
+  await closed
   t.notMatch(said, /Debugger listening/)
 })
 

@@ -84,7 +84,7 @@ export class Submission {
   take(record: QueueRecord): string {
     const { type, payload } = record
     if (!SEGMENTS[this.#segment].has(type)) {
-      throw new MalformedSubmissionError(`unexpected record type: ${type.charCodeAt(0)}`)
+      throw unexpectedType(type)
     }
     switch (type) {
       case RECORD.size:
@@ -139,5 +139,9 @@ function sendOptions(payload: string): string {
   if (isPreliminarySize(payload) && (options & ~SENDOPT_FLAGS.requireTls) === 0) {
     return encodePreliminarySize(options)
   }
-  throw new MalformedSubmissionError(`unexpected size record: ${payload.slice(0, 200)}`)
+  throw unexpectedType(RECORD.size)
+}
+
+function unexpectedType(type: string): MalformedSubmissionError {
+  return new MalformedSubmissionError(`unexpected record type: ${type.charCodeAt(0)}`)
 }
