@@ -43,7 +43,8 @@ export const differences: Record<string, Difference> = {
   'nexthops: a bad port': staysAlive,
   'nexthops: a port too high': staysAlive,
   'nexthops: LMTP: inet: twice': staysAlive,
-  'content: says 250 and resets, 8 MB': halfMessage,
+  'rude content: says 250 and resets, 8 MB': halfMessage,
+  'content details: LMTP: hangs up in the middle of the content, two replies': halfMessage,
   'reuse: recipients refused with a code of no use': withoutGoodbye,
   'reuse: garbage among the replies': withoutGoodbye,
 }

@@ -16,7 +16,7 @@ t.test('faults', async (t) => {
     t,
     {
       limits: limitCases,
-      content,
+      'rude content': content,
       workarounds,
       sink,
       malformed,
