@@ -23,6 +23,8 @@ import { temporaryDirectory } from '@posthorn/testing/temporary-directory'
 import { waitFor } from '@posthorn/testing/wait-for'
 import { ROOT, type System } from '../../scripts/instance.ts'
 
+const WAIT_MS = 20_000
+
 const MASTERS: Record<System, string> = {
   postfix: '/usr/lib/postfix/sbin/master',
   posthorn: join(ROOT, 'build/libexec/master'),
@@ -52,6 +54,7 @@ export class MasterSite {
   readonly directory: string
   readonly system: System
   readonly #lines: string[] = []
+  #marks = 0
   #master: ChildProcess | undefined
 
   constructor(t: Test, system: System) {
@@ -132,7 +135,8 @@ export class MasterSite {
       },
     )
     this.#master = child
-    await waitFor(() => this.status !== undefined || this.has('daemon started'), 'master', 20_000)
+    await waitFor(() => this.status !== undefined || this.has('daemon started'), 'master', WAIT_MS)
+    if (this.status !== undefined) await this.#hearOut()
   }
 
   /** Exit status or signal; undefined while master runs. */
@@ -145,7 +149,7 @@ export class MasterSite {
   }
 
   async logged(text: string): Promise<void> {
-    await waitFor(() => this.has(text), text, 20_000)
+    await waitFor(() => this.has(text), text, WAIT_MS)
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -159,7 +163,25 @@ export class MasterSite {
       this.#master.kill(signal)
       await ended
     }
+    await this.#hearOut()
     return this.status
+  }
+
+  /** Waits until master has ended by itself. */
+  async ended(): Promise<number | string | undefined> {
+    await waitFor(() => this.status !== undefined, 'the end')
+    await this.#hearOut()
+    return this.status
+  }
+
+  /** What was logged before is in {@link said}: a process's end may be seen before its last line. */
+  async #hearOut(): Promise<void> {
+    const mark = `mark ${++this.#marks}`
+    const log = DatagramSocket.connect(join(this.directory, 'log'))
+    log.send(mark, WAIT_MS)
+    log.close()
+    await waitFor(() => this.#lines.includes(mark), 'the last line', WAIT_MS)
+    this.#lines.splice(this.#lines.indexOf(mark), 1)
   }
 
   /** What master said, without what differs from run to run. */

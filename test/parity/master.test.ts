@@ -159,8 +159,7 @@ t.test('signals and options that end master', async (t) => {
     site.configure([GOOD])
     await site.start(...words)
     if (words[0] === '-e') await site.logged('exit time has arrived')
-    await waitFor(() => site.status !== undefined, 'the end')
-    return [words, site.status, site.said.map((line) => line.replace(/usage: .*/, 'usage'))]
+    return [words, await site.ended(), site.said.map((line) => line.replace(/usage: .*/, 'usage'))]
   }
   const ends = async (system: System): Promise<unknown> =>
     Promise.all([

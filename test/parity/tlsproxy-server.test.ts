@@ -192,19 +192,10 @@ async function run(t: Test, exchanged: readonly string[]): Promise<Record<string
   const queue = [...NAMES]
   const work = async (): Promise<void> => {
     for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
-      const path = join(instance.queueDirectory, 'private', name)
-      findings.set(name, await visitAll(path, name))
+      findings.set(name, await visitAll(instance, name))
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work))
-  const isDone = async (): Promise<boolean> => {
-    const log = await instance.log()
-    return NAMES.every((name) => {
-      const last = (SERVER_SCENARIOS[name]?.clients.length ?? 0) - 1
-      return log.includes(`DISCONNECT ${endpointOf(name, last)}`)
-    })
-  }
-  await waitFor(isDone, 'all clients to be gone', WAIT_MS)
   await instance.stop()
   const log = await instance.log()
   return Object.fromEntries(
@@ -212,13 +203,18 @@ async function run(t: Test, exchanged: readonly string[]): Promise<Record<string
   )
 }
 
-async function visitAll(path: string, name: string): Promise<Findings[]> {
+async function visitAll(instance: Instance, name: string): Promise<Findings[]> {
+  const path = join(instance.queueDirectory, 'private', name)
   const all: Findings[] = []
   let session: Buffer | undefined
   for (const [at, client] of (SERVER_SCENARIOS[name]?.clients ?? []).entries()) {
-    const visitor = { client, endpoint: endpointOf(name, at), session }
-    const [findings, given] = await visit(path, visitor)
+    const endpoint = endpointOf(name, at)
+    const [findings, given] = await visit(path, { client, endpoint, session })
     all.push(findings)
+    // a client may be gone before the server has logged it
+    const isLogged = async (): Promise<boolean> =>
+      (await instance.log()).includes(`DISCONNECT ${endpoint}\n`)
+    await waitFor(isLogged, `${endpoint} to be gone`, WAIT_MS)
     session = given ?? session
   }
   return all
