@@ -1,7 +1,7 @@
 /**
- * temporary-directory - a directory for one test, gone afterwards
+ * temporary-directory - a directory for one test, and files in it, gone afterwards
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -15,4 +15,16 @@ export function temporaryDirectory(test: { teardown: (undo: () => unknown) => un
     rmSync(path, { recursive: true, force: true })
   })
   return path
+}
+
+/** `const file = temporaryFiles(t)`: writes a file of that name and content, and gives its path. */
+export function temporaryFiles(
+  test: { teardown: (undo: () => unknown) => unknown },
+  directory = temporaryDirectory(test),
+): (name: string, ...texts: string[]) => string {
+  return (name, ...texts) => {
+    const path = join(directory, name)
+    writeFileSync(path, texts.join(''))
+    return path
+  }
 }

@@ -1,7 +1,6 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import type { DeliveryJob } from '@posthorn/delivery/delivery-job'
 import { encodeRecord, RECORD } from '@posthorn/queue/record'
 import { RecordReader } from '@posthorn/queue/record-reader'
 import { deliveryRequest } from '@posthorn/testing/delivery-request'
@@ -46,7 +45,7 @@ t.test('forwardMessage() hands on what the message asks for', async (t) => {
     SENDOPT_FLAGS.requireTls,
     SENDOPT_FLAGS.tlsOptional,
   ]) {
-    const job = { request: deliveryRequest({ smtpUtf8 }), file: { fd } } as unknown as DeliveryJob
+    const job = { request: deliveryRequest({ smtpUtf8 }), file: { fd } }
     t.equal(await forwardMessage(settings, job, 'me@x.test', [], 'bob@host.test'), 'NEWID')
   }
   const { map, smtpUtf8, requireTls } = CLEANUP_FLAGS

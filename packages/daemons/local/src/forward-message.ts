@@ -45,6 +45,11 @@ export function readForwardSettings(config: MainConfig): ForwardSettings {
   }
 }
 
+/** What a delivery job has of it. */
+export interface MessageInHand extends Pick<DeliveryJob, 'request'> {
+  readonly file: Pick<DeliveryJob['file'], 'fd'>
+}
+
 /**
  * @param deliveredTo whom the message in hand was for; internal form
  * @returns the queue id of the new message; undefined when cleanup(8) did not take it
@@ -52,7 +57,7 @@ export function readForwardSettings(config: MainConfig): ForwardSettings {
  */
 export async function forwardMessage(
   settings: ForwardSettings,
-  job: DeliveryJob,
+  job: MessageInHand,
   sender: string,
   recipients: readonly Recipient[],
   deliveredTo: string,

@@ -64,7 +64,7 @@ async function find(question: Question): Promise<TlsPolicy | string> {
   )
   const dns = { queryName: name, replyName: name, isMxSecure, isAddressSecure: true }
   const host = { name, address: '192.0.2.1', port: 25, preference: 10, dns }
-  const delivery = { lastFailure: undefined } as unknown as Delivery
+  const delivery: Pick<Delivery, 'lastFailure'> = { lastFailure: undefined }
   const captured = captureLog()
   try {
     const found = await policies.findFor(delivery, { element: 'a.test', domain: 'a.test', host })

@@ -64,7 +64,11 @@ export class TlsPolicies {
   }
 
   /** Undefined: no mail to this server now; why has been logged, with `error` in it, and `delivery` knows it. */
-  async findFor(delivery: Delivery, target: TlsTarget, error = ''): Promise<TlsPolicy | undefined> {
+  async findFor(
+    delivery: Pick<Delivery, 'lastFailure'>,
+    target: TlsTarget,
+    error = '',
+  ): Promise<TlsPolicy | undefined> {
     const policy = await this.#find(target)
     if (policy instanceof TlsPolicyError) {
       const { element, host } = target

@@ -7,6 +7,7 @@
  * Holds: at most `limit` engines; beyond that the one that was not used for longest goes. Sessions that it began go on.
  */
 import type { ClientEngine } from '@posthorn/tls/client-engine'
+import { RecentMap } from '@posthorn/tls/recent-map'
 import type { TlsClientInit, TlsClientParams } from '@posthorn/wire/tlsproxy-protocol'
 
 /** undefined: TLS is not available with these settings, and why has been logged. */
@@ -15,29 +16,20 @@ export type OpenEngine = (
   init: TlsClientInit,
 ) => Promise<ClientEngine | undefined>
 
-const defaultLimit = 32
+const DEFAULT_LIMIT = 32
 
 export class EngineCache {
-  /** the most recently used last */
-  readonly #engines = new Map<string, Promise<ClientEngine | undefined>>()
+  readonly #engines: RecentMap<Promise<ClientEngine | undefined>>
   readonly #open: OpenEngine
-  readonly #limit: number
 
-  constructor(open: OpenEngine, limit = defaultLimit) {
+  constructor(open: OpenEngine, limit = DEFAULT_LIMIT) {
     this.#open = open
-    this.#limit = limit
+    this.#engines = new RecentMap(limit)
   }
 
   async get(params: TlsClientParams, init: TlsClientInit): Promise<ClientEngine | undefined> {
     const key = JSON.stringify([params, init])
-    const engine = this.#engines.get(key) ?? this.#opened(key, params, init)
-    this.#engines.delete(key)
-    this.#engines.set(key, engine)
-    if (this.#engines.size > this.#limit) {
-      const [oldest] = this.#engines.keys()
-      if (oldest !== undefined) this.#engines.delete(oldest)
-    }
-    return engine
+    return this.#engines.get(key, async () => this.#opened(key, params, init))
   }
 
   /** One that could not be opened is not remembered: files come and go. */

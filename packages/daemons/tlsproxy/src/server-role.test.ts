@@ -2,27 +2,17 @@
  * server-role.test - what postscreen(8) asks for, with clients of node:tls at the other end
  */
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
 import { Socket } from 'node:net'
-import { join } from 'node:path'
 import { connect, type TLSSocket } from 'node:tls'
 import { MainConfig } from '@posthorn/config/main-config'
 import { captureLog } from '@posthorn/log/capture-log'
 import { socketPair } from '@posthorn/native/socket'
-import { ByteStream } from '@posthorn/stream/byte-stream'
-import { temporaryDirectory } from '@posthorn/testing/temporary-directory'
+import { temporaryDirectory, temporaryFiles } from '@posthorn/testing/temporary-directory'
 import { issueCertificate, rootPem } from '@posthorn/testing/test-certificates'
-import { Channel } from '@posthorn/wire/channel'
-import {
-  PEER_STATUS,
-  TlsContextList,
-  TLSPROXY_FLAGS,
-  TlsproxyOpening,
-  tlsproxyProtocol,
-  TlsproxyStatus,
-} from '@posthorn/wire/tlsproxy-protocol'
+import { PEER_STATUS, TlsContextList, TLSPROXY_FLAGS } from '@posthorn/wire/tlsproxy-protocol'
 import t, { type Test } from 'tap'
 import { openService } from './open-service.ts'
+import { openSession, type ProxySession } from './test/proxy-session.ts'
 import type { TlsproxyService } from './tlsproxy-service.ts'
 
 const logged = captureLog()
@@ -30,11 +20,7 @@ t.teardown(() => {
   logged.restore()
 })
 const directory = temporaryDirectory(t)
-const file = (name: string, text: string): string => {
-  const path = join(directory, name)
-  writeFileSync(path, text)
-  return path
-}
+const file = temporaryFiles(t, directory)
 const issued = issueCertificate({ names: ['mx.test'] })
 const expired = issueCertificate({ names: ['mx.test'], validity: 'expired' })
 const IDENTITY = file('own.pem', issued.key + issued.cert)
@@ -60,34 +46,20 @@ async function serviceWith(main: Record<string, string>): Promise<TlsproxyServic
 }
 
 /** Lines at the start, then those of a session with the flags of postscreen(8). */
-async function open(t: Test, main: Record<string, string>, flags: number = TLSPROXY_FLAGS.server) {
+async function open(
+  t: Test,
+  main: Record<string, string>,
+  flags: number = TLSPROXY_FLAGS.server,
+): Promise<ProxySession> {
   logged.lines.length = 0
   const service = await serviceWith(main)
-  const [near, far] = socketPair()
-  const server = new ByteStream(far)
-  const done = service
-    .serve(server)
-    .then(() => undefined)
-    .catch((error: unknown) => error)
-    .finally(() => {
-      server.close()
-    })
-  const channel = new Channel(new ByteStream(near, { timeoutMs: 10_000 }))
-  t.teardown(() => {
-    channel.close()
+  return openSession(t, service, {
+    remoteEndpoint: '[192.0.2.1]:4711',
+    flags,
+    handshakeTimeoutSeconds: 1,
+    sessionTimeoutSeconds: 5,
+    serverId: 'smtpd',
   })
-  await channel.expectAnnouncement(tlsproxyProtocol)
-  channel.send(
-    TlsproxyOpening.encode({
-      remoteEndpoint: '[192.0.2.1]:4711',
-      flags,
-      handshakeTimeoutSeconds: 1,
-      sessionTimeoutSeconds: 5,
-      serverId: 'smtpd',
-    }),
-  )
-  const { status } = TlsproxyStatus.parse(await channel.receiveReply())
-  return { channel, plain: channel.stream, status, done }
 }
 
 /** Hands a connection over, and gives the other end of it. */

@@ -1,17 +1,10 @@
 /**
  * tlsproxy-service.test - sessions over socket pairs, with servers of node:tls at the other end
  */
-import { once } from 'node:events'
-import { createServer as createPlainServer, type Server } from 'node:net'
-import { createServer, type TLSSocket, type TlsOptions } from 'node:tls'
-import { MainConfig } from '@posthorn/config/main-config'
+import { createServer as createPlainServer } from 'node:net'
 import { captureLog } from '@posthorn/log/capture-log'
 import { socketPair } from '@posthorn/native/socket'
-import { ByteStream, connectStream, EndOfStreamError } from '@posthorn/stream/byte-stream'
-import { issueCertificate } from '@posthorn/testing/test-certificates'
-import { waitFor } from '@posthorn/testing/wait-for'
-import { openClientEngine } from '@posthorn/tls/client-engine'
-import { readClientParams } from '@posthorn/tls/client-params'
+import { ByteStream, EndOfStreamError } from '@posthorn/stream/byte-stream'
 import { Channel } from '@posthorn/wire/channel'
 import { tlsFindingOf } from '@posthorn/wire/tls-finding'
 import {
@@ -21,134 +14,33 @@ import {
   TlsproxyOpening,
   tlsproxyProtocol,
   TLSPROXY_FLAGS,
-  TlsproxyStatus,
 } from '@posthorn/wire/tlsproxy-protocol'
 import { AttrError } from '@posthorn/wire/wire-error'
 import fc from 'fast-check'
-import t, { type Test } from 'tap'
-import { EngineCache } from './engine-cache.ts'
-import { readOwnSettings } from './own-settings.ts'
-import { TlsproxyService } from './tlsproxy-service.ts'
+import t from 'tap'
+import {
+  handOver,
+  listen,
+  newService,
+  open,
+  requestTo,
+  tlsServer,
+  type Request,
+} from './test/client-role.ts'
 
 const logged = captureLog()
 t.teardown(() => {
   logged.restore()
 })
 
-const { key, cert } = issueCertificate({ names: ['mx.test'] })
-const main = { smtp_tls_security_level: 'may', smtp_tls_loglevel: '1', ipc_timeout: '5s' }
-type Request = Parameters<typeof TlsproxyClientRequest.encode>[0]
-
-async function listen(t: Test, server: Server): Promise<number> {
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => server.close())
-  const address = server.address()
-  return typeof address === 'object' ? (address?.port ?? 0) : 0
-}
-
-/** A TLS server; `serve` gets each connection after its handshake. */
-async function tlsServer(
-  t: Test,
-  serve: (socket: TLSSocket) => void,
-  options: TlsOptions = {},
-): Promise<number> {
-  const server = createServer({ key, cert, ...options }, (socket) => {
-    socket.on('error', () => socket.destroy())
-    t.teardown(() => socket.destroy())
-    serve(socket)
-  })
-  server.on('tlsClientError', () => undefined)
-  return listen(t, server)
-}
-
-interface Asked {
-  readonly port: number
-  readonly flags?: number
-  readonly handshakeTimeoutSeconds?: number
-  readonly change?: (request: Request) => Request
-}
-
-function requestTo(port: number): Request {
-  const config = MainConfig.of(main)
-  const init = readOwnSettings(config)?.init
-  if (init === undefined) throw new Error('no settings')
-  return {
-    params: readClientParams(config),
-    init,
-    start: {
-      timeoutSeconds: 5,
-      level: TLS_LEVELS.encrypt,
-      nexthop: 'mx.test',
-      host: 'mx.test',
-      peer: `mx.test[127.0.0.1]:${port}`,
-      sni: '',
-      serverId: 'smtp&mx.test&mx.test&127.0.0.1&',
-      helo: 'mx.test',
-      protocols: '>=TLSv1.2',
-      cipherGrade: 'medium',
-      cipherExclusions: 'eNULL',
-      matches: [],
-      digest: 'sha256',
-      anchors: undefined,
-    },
-  }
-}
-
-/** Without a session cache: tlsmgr(8) is not there. */
-function newService(): TlsproxyService {
-  return new TlsproxyService(
-    new EngineCache(async (params, init) => openClientEngine(params, init, { isProxy: true })),
-  )
-}
-
-/** Asks a fresh tlsproxy(8) for a session with the server on `port`, up to the status. */
-async function open(t: Test, asked: Asked) {
+t.beforeEach(() => {
   logged.lines.length = 0
-  const service = newService()
-  const [near, far] = socketPair()
-  const server = new ByteStream(far)
-  const done = service
-    .serve(server)
-    .then(() => undefined)
-    .catch((error: unknown) => error)
-    .finally(() => {
-      server.close()
-    })
-  const channel = new Channel(new ByteStream(near, { timeoutMs: 10_000 }))
-  t.teardown(() => {
-    channel.close()
-  })
-  await channel.expectAnnouncement(tlsproxyProtocol)
-  channel.send(
-    TlsproxyOpening.encode({
-      remoteEndpoint: `[127.0.0.1]:${asked.port}`,
-      flags: asked.flags ?? 6,
-      handshakeTimeoutSeconds: asked.handshakeTimeoutSeconds ?? 5,
-      sessionTimeoutSeconds: 5,
-      serverId: 'smtp',
-    }),
-  )
-  if (((asked.flags ?? 6) & 2) !== 0) {
-    const request = requestTo(asked.port)
-    channel.send(TlsproxyClientRequest.encode(asked.change?.(request) ?? request))
-  }
-  const { status } = TlsproxyStatus.parse(await channel.receiveReply())
-  return { channel, plain: channel.stream, status, done }
-}
+})
 
-/** As open(), and gives the connection away. */
-async function handOver(t: Test, asked: Asked) {
-  const session = await open(t, asked)
-  t.equal(session.status, 1)
-  const stream = await connectStream({ family: 'inet', address: '127.0.0.1', port: asked.port })
-  await session.plain.sendDescriptor(stream.detach())
-  return session
-}
-
-/** The lines of the log, without what differs from run to run. */
+/** The lines of the log since it was last asked, without what differs from run to run. */
 function lines(port: number): string[] {
   return logged.lines
+    .splice(0)
     .map((line) => line.replaceAll(`:${port}`, ':PORT'))
     .map((line) => line.replace(/(established to \S+) TLSv.*/, '$1 ...'))
     .map((line) => line.replace(/(TLS library problem: error:\w+:SSL routines:).*/, '$1...'))
@@ -184,95 +76,6 @@ t.test('a client that wants no context gets plaintext only', async (t) => {
   t.equal(await plain.readUntil('\r\n', 100), '220 welcome')
   plain.close()
   await done
-})
-
-t.test('the last words of a server, and of a client', async (t) => {
-  const words = 'z'.repeat(2_000_000)
-  const port = await tlsServer(t, (socket) => {
-    socket.end(words)
-  })
-  const first = await handOver(t, { port, flags: 2 })
-  t.equal((await first.plain.readExactly(words.length)).length, words.length)
-  t.equal(await first.plain.fill(), false)
-  await first.done
-
-  let heard = 0
-  let hasEnded = false
-  const listening = await tlsServer(t, (socket) => {
-    socket.on('data', (octets: Buffer) => {
-      heard += octets.length
-    })
-    socket.on('end', () => {
-      hasEnded = true
-      socket.end()
-    })
-  })
-  const second = await handOver(t, { port: listening })
-  await second.channel.receiveReply()
-  second.plain.write(words)
-  await second.plain.end()
-  await second.done
-  await waitFor(() => hasEnded, 'the end of TLS')
-  t.equal(heard, words.length)
-})
-
-t.test('a server that is slow to read holds the client up', async (t) => {
-  let reading: TLSSocket | undefined
-  const port = await tlsServer(t, (socket) => {
-    socket.pause()
-    reading = socket
-  })
-  const { channel, plain, done } = await handOver(t, { port })
-  await channel.receiveReply()
-  let written = 0
-  await waitFor(() => {
-    if (plain.unwritten > 0) return true
-    plain.write('w'.repeat(200_000))
-    written += 200_000
-    return false
-  }, 'the client to be held up')
-  let heard = 0
-  reading?.on('data', (octets: Buffer) => {
-    heard += octets.length
-  })
-  reading?.resume()
-  await waitFor(() => heard === written, 'the server to hear all of it')
-  plain.close()
-  await done
-})
-
-t.test('the last words of a client, for a server that reads them later', async (t) => {
-  let reading: TLSSocket | undefined
-  const port = await tlsServer(t, (socket) => {
-    socket.pause()
-    reading = socket
-  })
-  const { channel, plain, done } = await handOver(t, { port })
-  await channel.receiveReply()
-  let written = 0
-  await waitFor(() => {
-    if (plain.unwritten > 0) return true
-    plain.write('w'.repeat(200_000))
-    written += 200_000
-    return false
-  }, 'the client to be held up')
-  const ended = plain.end()
-  let heard = 0
-  // so much that tlsproxy(8) gets rid of what it has, but the kernel not of all
-  reading?.on('readable', () => {
-    if (heard < written / 2) heard += (reading?.read() as Buffer | null)?.length ?? 0
-  })
-  await ended
-  await done
-  let isAll = false
-  reading?.removeAllListeners('readable')
-  reading?.on('end', () => (isAll = true))
-  reading?.on('data', (octets: Buffer) => {
-    heard += octets.length
-  })
-  reading?.resume()
-  await waitFor(() => isAll, 'the end of TLS')
-  t.equal(heard, written)
 })
 
 t.test('a server that speaks no TLS', async (t) => {

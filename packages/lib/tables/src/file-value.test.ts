@@ -1,17 +1,11 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { MainConfig } from '@posthorn/config/main-config'
 import { captureLog } from '@posthorn/log/capture-log'
-import { temporaryDirectory } from '@posthorn/testing/temporary-directory'
+import { temporaryDirectory, temporaryFiles } from '@posthorn/testing/temporary-directory'
 import t from 'tap'
 import { openTable } from './open-table.ts'
 
 const directory = temporaryDirectory(t)
-const file = (name: string, text: string): string => {
-  const path = join(directory, name)
-  writeFileSync(path, text)
-  return path
-}
+const file = temporaryFiles(t, directory)
 const one = file('one', 'first\n')
 const two = file('two', 'second\n')
 const base64 = (text: string): string => Buffer.from(text).toString('base64')

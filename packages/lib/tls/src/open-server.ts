@@ -7,11 +7,9 @@
 import { createHash, getCipherInfo } from 'node:crypto'
 import { log } from '@posthorn/log/log'
 import type { TlsClientParams } from '@posthorn/wire/tlsproxy-protocol'
-import { openIdentities } from './client-identity.ts'
-import { isConfigFileUsable } from './config-file.ts'
-import { isDigest } from './fingerprint.ts'
+import { beginSetup, readEngineFiles } from './engine-setup.ts'
 import { parseProtocols } from './protocol-list.ts'
-import { areUsable, keyExchangeGroups } from './secure-contexts.ts'
+import { keyExchangeGroups } from './secure-contexts.ts'
 import { ServerContexts } from './server-contexts.ts'
 import { openDhParameters } from './server-dh.ts'
 import type { ServerEngine, ServerEngineOptions, TlsServerInit } from './server-engine.ts'
@@ -19,9 +17,7 @@ import { SniMaps } from './server-sni.ts'
 import type { SessionPolicy } from './session-store.ts'
 import { CIPHER_SERVER_PREFERENCE, NO_TICKET, secureOptions } from './ssl-options.ts'
 import { TicketKeys } from './ticket-keys.ts'
-import { parseTlsLogLevel } from './tls-log-level.ts'
 import { TlsServer } from './tls-server.ts'
-import { openTrustStore } from './trust-store.ts'
 
 /** @returns undefined: TLS support is disabled, which has been logged. @throws {ConfigError} an SNI table makes no sense */
 export async function openServer(
@@ -29,45 +25,33 @@ export async function openServer(
   init: TlsServerInit,
   options: ServerEngineOptions,
 ): Promise<ServerEngine | undefined> {
-  const features = parseTlsLogLevel(init.logLevel, init.logParameter)
-  if (features.has('verbose')) log.info('initializing the server-side TLS engine')
-  if (!(await isConfigFileUsable(params.configFile))) return undefined
-  if (!isDigest(init.digest)) {
-    log.warning(`Digest algorithm "${init.digest}" not found`)
-    log.warning('disabling TLS support')
-    return undefined
-  }
+  const features = await beginSetup(params, init, 'server')
+  if (features === undefined) return undefined
   const protocols = parseProtocols(init.protocols)
   if (protocols === undefined) {
     log.warning(`Invalid TLS protocol list "${init.protocols}": disabling TLS support`)
     return undefined
   }
-  const authorities = await openTrustStore({
-    caFile: init.caFile,
-    caPath: init.caPath,
-    appendsDefaultCa: params.appendsDefaultCa !== 0,
-  })
-  if (authorities === undefined) return undefined
-  const identities = await openIdentities(withoutNone(init))
-  if (identities === undefined || !areUsable(identities, 'server')) return undefined
+  const files = await readEngineFiles(params, withoutNone(init), 'server')
+  if (files === undefined) return undefined
   const sslOptions = secureOptions(params.sslOptions, params.disabledWorkarounds)
   const own = params.preemptsCipherList === 0 ? 0 : CIPHER_SERVER_PREFERENCE
   const policy = await options.sessions?.policy()
   const contexts = new ServerContexts({
-    authorities,
+    authorities: files.authorities,
     protocols,
     groups: keyExchangeGroups(params.autoCurves, init.ffdheGroups),
     dhParameters: await openDhParameters(init.dhParameterFile),
     options: Number(BigInt(sslOptions) | BigInt(own)),
     timeoutSeconds: policy?.timeoutSeconds ?? 0,
-    sessionContext: sessionContext(init, authorities),
+    sessionContext: sessionContext(init, files.authorities),
   })
   return new TlsServer({
     params,
     init,
     features,
     contexts,
-    identities,
+    identities: files.identities,
     isProxy: options.isProxy === true,
     sniMaps: SniMaps.open(init.sniMaps, options.config),
     ...resumption(params, init, options, policy, sslOptions),

@@ -22,4 +22,8 @@ export class RecentMap<Value> {
     }
     return value
   }
+
+  delete(key: string): void {
+    this.#values.delete(key)
+  }
 }

@@ -3,12 +3,10 @@
  */
 import { getDiffieHellman, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { connect, type ConnectionOptions } from 'node:tls'
 import { PEER_STATUS } from '@posthorn/wire/tlsproxy-protocol'
 import t, { type Test } from 'tap'
-import { temporaryDirectory } from '@posthorn/testing/temporary-directory'
+import { temporaryDirectory, temporaryFiles } from '@posthorn/testing/temporary-directory'
 import type { TlsServerInit, TlsServerStart } from './server-engine.ts'
 import {
   accept,
@@ -22,11 +20,7 @@ import { makeCertificate, type CertificateWishes } from './test/certificate-make
 import { clientOnly, expired, good, host, inter, root, wrong } from './test/judged-connection.ts'
 
 const directory = temporaryDirectory(t)
-const file = (name: string, ...texts: string[]): string => {
-  const path = join(directory, name)
-  writeFileSync(path, texts.join(''))
-  return path
-}
+const file = temporaryFiles(t, directory)
 const rsa = makeCertificate({ ...host, keyType: 'rsa' })
 const EC = file('ec.pem', good.keyPem, good.pem, inter.pem)
 const RSA = file('rsa.pem', rsa.keyPem, rsa.pem)

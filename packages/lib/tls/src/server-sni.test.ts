@@ -1,11 +1,9 @@
 /**
  * server-sni.test - certificates by the name that the client asks for
  */
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { MainConfig } from '@posthorn/config/main-config'
-import { temporaryDirectory } from '@posthorn/testing/temporary-directory'
+import { temporaryDirectory, temporaryFiles } from '@posthorn/testing/temporary-directory'
 import t, { type Test } from 'tap'
 import { HandshakeError, type ServerEngine } from './server-engine.ts'
 import { SniMaps } from './server-sni.ts'
@@ -20,11 +18,7 @@ import {
 import { makeCertificate } from './test/certificate-maker.ts'
 
 const directory = temporaryDirectory(t)
-const file = (name: string, ...texts: string[]): string => {
-  const path = join(directory, name)
-  writeFileSync(path, texts.join(''))
-  return path
-}
+const file = temporaryFiles(t, directory)
 const make = (CN: string, keyType: 'ec' | 'rsa' = 'ec') =>
   makeCertificate({ subject: { CN }, keyType })
 const own = make('own.test')

@@ -17,28 +17,23 @@ import type {
   TlsClientStart,
   TlsContext,
 } from '@posthorn/wire/tlsproxy-protocol'
-import { cipherList } from './cipher-list.ts'
-import { openIdentities } from './client-identity.ts'
 import { isMatched, type ClientEngine, type ClientEngineOptions } from './client-engine.ts'
-import { isConfigFileUsable } from './config-file.ts'
 import { connectionDetails, NO_SIGNATURE, peerChain } from './connection-details.ts'
 import { parseDaneDigests, type DigestTable } from './dane-digests.ts'
-import { isDigest } from './fingerprint.ts'
+import { beginSetup, readEngineFiles } from './engine-setup.ts'
 import { HandshakeFault, shakeHands } from './handshake.ts'
-import { logLibraryProblems } from './library-problem.ts'
+import { ciphersFor, contextFor, logFailure, refuse } from './handshake-settings.ts'
 import { judge, type JudgeSettings, type Judgement } from './judgement.ts'
 import { planPinning, type Pinning } from './pinning.ts'
 import { parseProtocols } from './protocol-list.ts'
-import { areUsable, keyExchangeGroups, SecureContexts } from './secure-contexts.ts'
+import { keyExchangeGroups, SecureContexts } from './secure-contexts.ts'
 import { sessionId } from './session-cache.ts'
 import { SessionKeeper } from './session-keeper.ts'
 import type { SessionStore } from './session-store.ts'
 import { NO_TICKET, secureOptions } from './ssl-options.ts'
 import { summaryLine } from './summary-line.ts'
-import { HandshakeError } from './tls-error.ts'
 import { parseTlsLogLevel, type TlsLogFeature, type TlsLogFeatures } from './tls-log-level.ts'
 import { TlsTransport } from './tls-transport.ts'
-import { openTrustStore } from './trust-store.ts'
 
 /** @returns undefined: TLS support is disabled, which has been logged */
 export async function openEngine(
@@ -47,31 +42,17 @@ export async function openEngine(
   engineOptions: ClientEngineOptions,
 ): Promise<ClientEngine | undefined> {
   const { sessions: store, isProxy = false, ffdheGroups, awaitsPeerClose } = engineOptions
-  const features = parseTlsLogLevel(init.logLevel, init.logParameter)
-  if (features.has('verbose')) log.info('initializing the client-side TLS engine')
-  if (!(await isConfigFileUsable(params.configFile))) return undefined
-  if (!isDigest(init.digest)) {
-    log.warning(`Digest algorithm "${init.digest}" not found`)
-    log.warning('disabling TLS support')
-    return undefined
-  }
-  const authorities = await openTrustStore({
-    caFile: init.caFile,
-    caPath: init.caPath,
-    appendsDefaultCa: params.appendsDefaultCa !== 0,
-  })
-  if (authorities === undefined) return undefined
-  const identities = await openIdentities(init)
-  if (identities === undefined) return undefined
+  const features = await beginSetup(params, init, 'client')
+  if (features === undefined) return undefined
+  const files = await readEngineFiles(params, init, 'client')
+  if (files === undefined) return undefined
   const policy = await store?.policy()
   const options = secureOptions(params.sslOptions, params.disabledWorkarounds)
   const parts = {
-    authorities,
-    identities,
+    ...files,
     groups: keyExchangeGroups(params.autoCurves, ffdheGroups),
     options: policy?.timeoutSeconds === 0 ? Number(BigInt(options) | BigInt(NO_TICKET)) : options,
   }
-  if (!areUsable(identities)) return undefined
   const digests = parseDaneDigests(params.daneDigests)
   return new TlsClient({
     params,
@@ -79,7 +60,7 @@ export async function openEngine(
     features,
     digests: digests ?? new Map(),
     contexts: new SecureContexts(parts),
-    hasIdentity: identities.length > 0,
+    hasIdentity: files.identities.length > 0,
     isProxy,
     awaitsPeerClose,
     // main.cf, who is trusted, and who we are: for the ids of sessions
@@ -128,12 +109,8 @@ class TlsClient implements ClientEngine {
       return await this.#start(stream, start, wantsFinding)
     } catch (error) {
       stream.close()
-      if (error instanceof HandshakeError) throw error
-      if (!(error instanceof HandshakeFault)) throw error
-      if (!this.#parts.isProxy) log.info(`SSL_connect error to ${start.peer}: ${error.reason}`)
-      for (const problem of error.problems) log.warning(`TLS library problem: ${problem}`)
-      const { isTimeout } = error
-      throw new HandshakeError(error.message, { cause: error, isTimeout })
+      const told = `SSL_connect error to ${start.peer}`
+      throw logFailure(error, this.#parts.isProxy ? undefined : told)
     }
   }
 
@@ -209,20 +186,10 @@ class TlsClient implements ClientEngine {
       return refuse(`${peer}: Invalid TLS protocol list "${start.protocols}": aborting TLS session`)
     }
     for (const bound of protocols.unknown) log.warning(`${peer}: error setting ${bound}`)
-    const ciphers = cipherList(params, start.cipherGrade, start.cipherExclusions)
-    if (ciphers === undefined) {
-      return refuse(`${peer}: invalid cipher grade: "${start.cipherGrade}"`)
-    }
-    try {
-      const context = contexts.find({ ciphers, protocols, usesTrustStore })
-      this.#tell('verbose', `${peer}: TLS cipher list "${ciphers}"`)
-      return context
-    } catch (error) {
-      log.warning(`${peer}: error setting cipher grade: "${start.cipherGrade}"`)
-      logLibraryProblems(error)
-      const text = 'Cannot shake hands: no cipher is left'
-      throw new HandshakeError(text, { cause: error, isLocal: true })
-    }
+    const ciphers = ciphersFor(params, start)
+    const context = contextFor(start, () => contexts.find({ ciphers, protocols, usesTrustStore }))
+    this.#tell('verbose', `${peer}: TLS cipher list "${ciphers}"`)
+    return context
   }
 
   async #handshake(
@@ -266,11 +233,6 @@ class TlsClient implements ClientEngine {
       peer: start.peer,
     }
   }
-}
-
-function refuse(text: string): never {
-  log.warning(text)
-  throw new HandshakeError(`Cannot shake hands: ${text}`, { isLocal: true })
 }
 
 /** The code of OpenSSL; node:tls declares an Error, and gives a string. */

@@ -9,12 +9,11 @@ import { log } from '@posthorn/log/log'
 import type { Descriptor } from '@posthorn/native/descriptor'
 import { EndOfStreamError, StreamTimeoutError, type ByteStream } from '@posthorn/stream/byte-stream'
 import type { TlsClientParams, TlsContext } from '@posthorn/wire/tlsproxy-protocol'
-import { cipherList } from './cipher-list.ts'
 import type { ClientHello } from './client-hello.ts'
 import type { Identity } from './client-identity.ts'
 import { peerChain } from './connection-details.ts'
 import { HandshakeFault } from './handshake.ts'
-import { logLibraryProblems } from './library-problem.ts'
+import { ciphersFor, contextFor, logFailure } from './handshake-settings.ts'
 import type { ServerContexts } from './server-contexts.ts'
 import { serverDetails } from './server-details.ts'
 import type { ServerEngine, TlsServerInit, TlsServerStart } from './server-engine.ts'
@@ -25,7 +24,6 @@ import type { SniMaps } from './server-sni.ts'
 import type { SessionStore } from './session-store.ts'
 import { serverSummaryLine } from './summary-line.ts'
 import type { TicketKey, TicketKeys } from './ticket-keys.ts'
-import { HandshakeError } from './tls-error.ts'
 import type { TlsLogFeature, TlsLogFeatures } from './tls-log-level.ts'
 import { TlsTransport } from './tls-transport.ts'
 
@@ -64,11 +62,8 @@ export class TlsServer implements ServerEngine {
       return await this.#accept(stream, start)
     } catch (error) {
       stream.close()
-      if (!(error instanceof HandshakeFault)) throw error
-      if (!this.#parts.isProxy) log.info(`SSL_accept error from ${start.peer}: ${error.reason}`)
-      for (const problem of error.problems) log.warning(`TLS library problem: ${problem}`)
-      const { isTimeout } = error
-      throw new HandshakeError(error.message, { cause: error, isTimeout })
+      const told = `SSL_accept error from ${start.peer}`
+      throw logFailure(error, this.#parts.isProxy ? undefined : told)
     }
   }
 
@@ -76,9 +71,11 @@ export class TlsServer implements ServerEngine {
     const { asksForCertificate, awaitsPeerClose } = this.#parts.init
     const { peer, timeoutSeconds } = start
     const deadlineMs = timeoutSeconds > 0 ? Date.now() + timeoutSeconds * 1000 : 0
-    const ciphers = this.#ciphers(start)
+    const { params, contexts, identities, tickets } = this.#parts
+    const ciphers = ciphersFor(params, start)
     // settings of no use are found out before anything is read
-    this.#context(start, ciphers, this.#parts.identities, await this.#parts.tickets?.find(''))
+    const ticketKey = await tickets?.find('')
+    contextFor(start, () => contexts.find({ identities, ciphers, ticketKey }))
     this.#tell('verbose', `${peer}: TLS cipher list "${ciphers}"`)
     const { hello, octets } = await receiveHello(stream, deadlineMs)
     const plan = await this.#plan(stream, start, ciphers, hello)
@@ -103,32 +100,6 @@ export class TlsServer implements ServerEngine {
     }
   }
 
-  /** @throws {HandshakeError} no such grade, which has been logged */
-  #ciphers({ peer, cipherGrade, cipherExclusions }: TlsServerStart): string {
-    const ciphers = cipherList(this.#parts.params, cipherGrade, cipherExclusions)
-    if (ciphers !== undefined) return ciphers
-    const text = `${peer}: invalid cipher grade: "${cipherGrade}"`
-    log.warning(text)
-    throw new HandshakeError(`Cannot shake hands: ${text}`, { isLocal: true })
-  }
-
-  /** @throws {HandshakeError} settings of no use, which has been logged */
-  #context(
-    { peer, cipherGrade }: TlsServerStart,
-    ciphers: string,
-    identities: readonly Identity[],
-    ticketKey: TicketKey | undefined,
-  ): SecureContext {
-    try {
-      return this.#parts.contexts.find({ identities, ciphers, ticketKey })
-    } catch (error) {
-      log.warning(`${peer}: error setting cipher grade: "${cipherGrade}"`)
-      logLibraryProblems(error)
-      const text = 'Cannot shake hands: no cipher is left'
-      throw new HandshakeError(text, { cause: error, isLocal: true })
-    }
-  }
-
   /** @throws {HandshakeFault | HandshakeError} */
   async #plan(
     stream: ByteStream,
@@ -136,7 +107,7 @@ export class TlsServer implements ServerEngine {
     ciphers: string,
     hello: ClientHello,
   ): Promise<Plan> {
-    const { sniMaps, tickets } = this.#parts
+    const { sniMaps, tickets, contexts } = this.#parts
     const asked = hello.serverName
     const named = asked === '' ? undefined : await sniMaps?.find(asked, start.peer)
     if (named?.kind === 'failed') {
@@ -146,7 +117,7 @@ export class TlsServer implements ServerEngine {
     const isOurs = named?.kind === 'found'
     const identities = isOurs ? named.identities : this.#parts.identities
     const ticketKey = await tickets?.find(hello.identity === '' ? hello.ticket : hello.identity)
-    const secureContext = this.#context(start, ciphers, identities, ticketKey)
+    const secureContext = contextFor(start, () => contexts.find({ identities, ciphers, ticketKey }))
     return { hello, secureContext, ticketKey, serverName: isOurs ? asked : '' }
   }
 
