@@ -52,6 +52,15 @@ t.test('parseClientHello() wants all of it, in however many records', async (t) 
   }
 })
 
+t.test('parseClientHello() bears records that hold one octet each, but not many', async (t) => {
+  const octets = await helloOf({ servername: 'mx.test' })
+  const single = (message: string): string => message.replace(/./gs, (one) => record(22, one))
+  t.same(parseClientHello(single(octets.slice(5))), parseClientHello(octets))
+  const long = `\x01\x00\xff\x00${'x'.repeat(0xff00)}`
+  t.equal(parseClientHello(single(long.slice(0, 10_000))), 'more')
+  t.equal(parseClientHello(single(long.slice(0, 12_000))), 'none', 'more than a message may have')
+})
+
 t.test('parseClientHello() passes over what is none', async (t) => {
   const octets = await helloOf({})
   const message = octets.slice(5)
@@ -61,6 +70,7 @@ t.test('parseClientHello() passes over what is none', async (t) => {
     ['another version', '\x16\x02\x00\x00\x01\x01'],
     ['another message', record(22, `\x02${message.slice(1)}`)],
     ['an empty record', record(22, '')],
+    ['an empty message', record(22, '\x01\x00\x00\x00')],
     ['too long a message', record(22, '\x01\xff\xff\xff')],
     ['cut off inside', record(22, '\x01\x00\x00\x05\x03\x03\x00\x00\x00')],
     [

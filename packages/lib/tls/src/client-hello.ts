@@ -4,13 +4,15 @@
  * The name that it asks for decides about certificates, the key of its ticket about the context, the id of its session about
  * what is looked up. All three can take time, and node:tls has a place for the first only, where just one kind of key fits.
  * The octets go on to OpenSSL as they came: nothing is judged here, and what is no ClientHello is for OpenSSL to refuse.
- * Limits: MAX_HELLO_OCTETS; a client's is a few hundred, with keys that withstand quantum computers under 2 KB.
+ * Limits: MAX_HELLO_OCTETS, with its records; a client's is a few hundred, with keys that withstand quantum computers under 2 KB.
  * Source: RFC 8446 4.1.2, 5.1; RFC 6066 3 (server_name), RFC 5077 3.2 (session_ticket), RFC 8446 4.2.1 (supported_versions),
  * 4.2.11 (pre_shared_key).
  */
 
 const MAX_HELLO_OCTETS = 65_536
 
+/** Of a message: its type and size. */
+const HEAD_OCTETS = 4
 const HANDSHAKE = 22
 const CLIENT_HELLO = 1
 const EXTENSION = { serverName: 0, sessionTicket: 35, preSharedKey: 41, versions: 43 } as const
@@ -58,25 +60,33 @@ export function parseClientHello(octets: string): ClientHello | 'more' | 'none' 
 function handshakeMessage(octets: Buffer): Buffer | 'more' | 'none' {
   const parts: Buffer[] = []
   let gathered = 0
+  let wanted = HEAD_OCTETS
   let at = 0
   for (;;) {
     // a record: its type, 3, 1 to 4, its length
     if ((octets[at] ?? HANDSHAKE) !== HANDSHAKE || (octets[at + 1] ?? 3) !== 3) return 'none'
-    if (at + 5 > octets.length) return 'more'
+    if (at + 5 > octets.length) return moreOf(octets)
     const length = octets.readUInt16BE(at + 3)
+    if (length === 0) return 'none'
     const part = octets.subarray(at + 5, at + 5 + length)
     parts.push(part)
     gathered += part.length
-    const message = gathered >= 4 ? Buffer.concat(parts) : undefined
-    if (message !== undefined) {
-      const size = message.readUIntBE(1, 3)
-      if (message[0] !== CLIENT_HELLO || size > MAX_HELLO_OCTETS) return 'none'
-      if (message.length >= 4 + size) return message.subarray(4, 4 + size)
+    if (wanted === HEAD_OCTETS && gathered >= HEAD_OCTETS) {
+      const head = Buffer.concat(parts)
+      const size = head.readUIntBE(1, 3)
+      if (head[0] !== CLIENT_HELLO || size === 0 || size > MAX_HELLO_OCTETS) return 'none'
+      wanted = HEAD_OCTETS + size
     }
-    if (part.length < length) return 'more'
-    if (length === 0) return 'none'
+    if (wanted > HEAD_OCTETS && gathered >= wanted)
+      return Buffer.concat(parts).subarray(HEAD_OCTETS, wanted)
+    if (part.length < length) return moreOf(octets)
     at += 5 + length
   }
+}
+
+/** Records that are nearly empty make of any message a long one. */
+function moreOf(octets: Buffer): 'more' | 'none' {
+  return octets.length > MAX_HELLO_OCTETS ? 'none' : 'more'
 }
 
 /** @throws {RangeError} */
