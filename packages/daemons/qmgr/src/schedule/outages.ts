@@ -71,14 +71,14 @@ export class Outages {
     if (destination.problem !== undefined) this.redirect(destination, destination.problem)
   }
 
-  /** A delivery was no worse than its recipients. */
-  widen(destination: Destination): void {
+  /** A delivery was no worse than its recipients. `busy`: it ran beside so many, itself included. */
+  widen(destination: Destination, busy: number): void {
     if (destination.state === 'throttled') {
       this.reviveDestination(destination)
       return
     }
     this.debug(destination, 'qmgr_queue_unthrottle', true)
-    destination.window.widen(destination.busyCount)
+    destination.window.widen(busy)
     destination.changed()
     this.debug(destination, 'qmgr_queue_unthrottle', false)
   }

@@ -46,6 +46,20 @@ t.test('Scheduler starts with the initial concurrency and climbs with success', 
   t.equal(Math.max(...busy), 20, 'default_destination_concurrency_limit')
 })
 
+t.test('Scheduler climbs as fast where successes come all at once', async (t) => {
+  const sim = new Simulation()
+  for (const address of addresses(100, 'x.test')) sim.send([address])
+  await sim.settle()
+  const rounds: number[] = []
+  for (let count = 0; count < 4; count += 1) {
+    const round = sim.running.splice(0)
+    rounds.push(round.length)
+    for (const { end } of round) end(success)
+    await sim.settle()
+  }
+  t.same(rounds, [5, 10, 15, 20])
+})
+
 t.test('Scheduler declares a destination dead and moves its mail to retry', async (t) => {
   const sim = new Simulation()
   const messages = addresses(10, 'dead.test').map((address) => sim.send([address]))

@@ -50,6 +50,8 @@ export class Scheduler {
   private readonly turn: Transport[] = []
   private readonly outages: Outages
   private readonly clogWarning: ClogWarning
+  /** Deliveries in progress when this turn's first result came, by destination. */
+  private readonly busyAtTurn = new Map<Destination, number>()
   private destinationCount = 0
   /** Messages in memory, those that are being imported included. */
   messageCount = 0
@@ -108,6 +110,7 @@ export class Scheduler {
 
   /** Calls agents for all transports that have work for one. */
   dispatch(): void {
+    this.busyAtTurn.clear()
     for (;;) {
       const index = this.turn.findIndex(isEligible)
       const transport = this.turn[index]
@@ -190,7 +193,7 @@ export class Scheduler {
     if (result.kind === 'answered') {
       this.outages.reviveTransport(transport)
       if (result.status !== 0) message.isDeferred = true
-      if (result.problem === undefined) this.outages.widen(destination)
+      if (result.problem === undefined) this.outages.widen(destination, this.busyWith(destination))
       else if (result.status !== 0) {
         this.outages.narrow(destination, sanitizeProblem(result.problem))
       }
@@ -210,6 +213,16 @@ export class Scheduler {
     this.end(entry)
     this.forgetIfIdle(destination)
     this.host.wake()
+  }
+
+  /**
+   * Deliveries that this result ran beside, itself included. Results that come at once, as those of an agent that serves many
+   * connections do, ran beside each other: those after the first must not look like ones of a destination with little to do.
+   */
+  private busyWith(destination: Destination): number {
+    const busy = Math.max(this.busyAtTurn.get(destination) ?? 0, destination.busyCount)
+    this.busyAtTurn.set(destination, busy)
+    return busy
   }
 
   private end(entry: Entry): void {
