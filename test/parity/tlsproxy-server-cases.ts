@@ -220,5 +220,7 @@ export const SERVER_SCENARIOS: Readonly<Record<string, ServerScenario>> = {
     settings: { tlsproxy_tls_ciphers: 'bogus', tlsproxy_tls_loglevel: 'bogus' },
     clients: [{}],
   },
+  verifylevel: { settings: { tlsproxy_tls_security_level: 'verify' }, clients: [{}] },
+  fingerprintlevel: { settings: { tlsproxy_tls_security_level: 'Fingerprint' }, clients: [{}] },
   nociphers: { settings: { tls_medium_cipherlist: 'NOSUCHCIPHER' }, clients: [{}] },
 }

@@ -101,7 +101,7 @@ function proxyFilter(config: MainConfig): ProxyFilterSettings | undefined {
 
 /** A level that we do not know is more than `may`. */
 export function isTlsRequired(config: MainConfig): boolean {
-  const level = config.text('smtpd_tls_security_level')
+  const level = config.text('smtpd_tls_security_level').toLowerCase()
   return level === '' ? config.boolean('smtpd_enforce_tls') : !['none', 'may'].includes(level)
 }
 

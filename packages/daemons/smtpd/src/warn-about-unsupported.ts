@@ -29,7 +29,7 @@ export function warnAboutUnsupported(config: MainConfig): void {
   for (const [name, effect] of TEXTS) if (config.text(name) !== '') warn(name, effect)
   for (const [name, effect] of SWITCHES) if (config.boolean(name)) warn(name, effect)
   if (config.flags('smtpd_proxy_options').size > 0) warn('smtpd_proxy_options', NO_EFFECT)
-  const level = config.text('smtpd_tls_security_level')
+  const level = config.text('smtpd_tls_security_level').toLowerCase()
   if (isTlsRequired(config)) {
     const name = level === '' ? 'smtpd_enforce_tls' : 'smtpd_tls_security_level'
     warn(name, 'mail is refused for now, because there is no TLS')

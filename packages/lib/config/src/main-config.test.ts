@@ -292,3 +292,11 @@ t.test('MainConfig.load() reads the file, or says why not', (t) => {
   t.equal(MainConfig.load({ directory }).text('mail_name'), 'caf\xe9')
   t.end()
 })
+
+t.test('a keyword is one in whatever order it is asked for', (t) => {
+  const config = MainConfig.of({ smtp_tls_security_level: 'May' })
+  t.equal(config.text('smtp_tls_security_level'), 'May')
+  t.equal(config.keyword('smtp_tls_security_level'), 'may')
+  t.equal(config.text('smtp_tls_security_level'), 'May')
+  t.end()
+})

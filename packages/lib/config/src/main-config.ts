@@ -197,7 +197,8 @@ export class MainConfig {
   keyword<N extends KeywordParameter>(name: N): KeywordOf<N> | '' {
     const spec = keywordSpec(name)
     // The registry's own list is what toKeyword() chose from.
-    return this.#once(name, () => toKeyword(name, this.expanded(name), spec)) as KeywordOf<N> | ''
+    return this.#once(`${name} keyword`, () => toKeyword(name, this.expanded(name), spec)) as
+      KeywordOf<N> | ''
   }
 
   /** The set of words; strict parameters refuse an unknown one, lenient ones ignore it. */

@@ -137,6 +137,17 @@ t.test('readServerSettings() knows old parameters, none, and what cannot be', as
   t.equal(levelOf({}), undefined)
   t.equal(levelOf({ smtpd_tls_security_level: 'none', smtpd_use_tls: 'yes' }), undefined)
   t.equal(levelOf({ smtpd_use_tls: 'yes' }), TLS_LEVELS.may)
+  t.equal(levelOf({ smtpd_tls_security_level: 'Encrypt' }), TLS_LEVELS.encrypt)
+  const warned = await logged(async () => {
+    t.equal(levelOf({ smtpd_tls_security_level: 'Verify' }), TLS_LEVELS.encrypt)
+    return Promise.resolve()
+  })
+  t.same(warned, [
+    'warning: smtpd_tls_security_level: unsupported TLS level "Verify", using "encrypt"',
+  ])
+  t.throws(() => levelOf({ smtpd_tls_security_level: 'dane' }), {
+    message: 'Invalid TLS level "dane"',
+  })
   t.equal(levelOf({ smtpd_enforce_tls: 'yes' }), TLS_LEVELS.encrypt)
   const main = {
     smtpd_tls_security_level: 'may',

@@ -54,14 +54,24 @@ export function readServerSettings(
 }
 
 function serverLevel(config: MainConfig, tls: TlsPrefix): number {
-  switch (config.keyword(`${tls}_security_level`)) {
+  const parameter = `${tls}_security_level` as const
+  const level = config.keyword(parameter)
+  switch (level) {
     case 'none':
       return TLS_LEVELS.none
     case 'may':
       return TLS_LEVELS.may
     case 'encrypt':
       return TLS_LEVELS.encrypt
-    default:
+    case 'fingerprint':
+    case 'verify':
+    case 'secure':
+      // levels of clients
+      log.warning(
+        `${parameter}: unsupported TLS level "${config.text(parameter)}", using "encrypt"`,
+      )
+      return TLS_LEVELS.encrypt
+    case '':
       return oldLevel(config, tls === 'smtpd_tls')
   }
 }

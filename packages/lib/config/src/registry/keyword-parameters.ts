@@ -21,7 +21,7 @@ const CLIENT_TLS_LEVELS = [
 ] as const
 const SCREEN_ACTIONS = ['drop', 'enforce', 'ignore'] as const
 const CURVE_GRADES = ['auto', 'none', 'strong', 'ultra'] as const
-const SERVER_TLS_LEVELS = ['none', 'may', 'encrypt'] as const
+const SERVER_TLS_LEVELS = ['none', 'may', 'encrypt', 'fingerprint', 'verify', 'secure'] as const
 const TEMPFAIL_ACTIONS = ['defer', 'defer_if_permit'] as const
 
 /** What the SMTP client says of these. */
@@ -108,6 +108,7 @@ export const KEYWORD_PARAMETERS = {
   postscreen_tls_security_level: {
     default: '$smtpd_tls_security_level',
     values: SERVER_TLS_LEVELS,
+    complaint: BAD_TLS_LEVEL,
   },
   reject_tempfail_action: { default: 'defer_if_permit', values: TEMPFAIL_ACTIONS, min: 1 },
   sendmail_fix_line_endings: {
@@ -190,7 +191,11 @@ export const KEYWORD_PARAMETERS = {
     values: TLS_CIPHER_GRADES,
     min: 1,
   },
-  tlsproxy_tls_security_level: { default: '$smtpd_tls_security_level', values: SERVER_TLS_LEVELS },
+  tlsproxy_tls_security_level: {
+    default: '$smtpd_tls_security_level',
+    values: SERVER_TLS_LEVELS,
+    complaint: BAD_TLS_LEVEL,
+  },
   unknown_address_tempfail_action: {
     default: '$reject_tempfail_action',
     values: TEMPFAIL_ACTIONS,
