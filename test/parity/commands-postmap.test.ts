@@ -76,7 +76,19 @@ await once(server, 'listening')
 t.teardown(() => server.close())
 const asked = `tcp:127.0.0.1:${(server.address() as AddressInfo).port}`
 
+await writeFile(file('one'), 'one\n')
+await writeFile(file('two'), 'two')
+const FILES = `one ${file('one')}\nboth ${file('one')}, ${file('two')}\nnone /nonexistent\n`
+await writeFile(file('files'), FILES)
+await utimes(file('files'), 1, 1)
+
 const lines: readonly CommandCase[] = [
+  ...['one', 'both', 'none'].map((key) => ['-F', '-q', key, `texthash:${file('files')}`]),
+  ['-F', '-q', 'known', asked],
+  ['-F', '-q', 'k', `regexp:{{/k/ ${file('one')}}}`],
+  ['-F', '-q', 'k', 'regexp:{{/k/ /nonexistent}}'],
+  ['-F', '-q', '1.2.3.4', `cidr:{{1.2.3.4 ${file('one')}}}`],
+  ['-F', '-q', 'k', `inline:{k=${file('one')}}`],
   ['-q', 'known', asked],
   ['-q', 'other', asked],
   ...tables.flatMap((table) =>
@@ -147,6 +159,7 @@ t.test('databases', async (t) => {
     await compareDatabases(t, 'postmap', TABLE, options)
     await compareDatabases(t, 'postalias', ALIASES, options)
   }
+  await compareDatabases(t, 'postmap', FILES, ['-F'])
   for (const table of [`btree:${file('tree')}`, ...tables]) {
     const [theirs, ours] = [
       await content('postfix', 'postmap', ['-s', table]),

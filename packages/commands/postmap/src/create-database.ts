@@ -20,6 +20,7 @@ import {
 import type { MainConfig } from '@posthorn/config/main-config'
 import { log } from '@posthorn/log/log'
 import { errorReason } from '@posthorn/native/system-error'
+import { valueAt } from '@posthorn/tables/file-value'
 import { foldFor } from '@posthorn/tables/key-fold'
 import { readEntries, type TableEntry } from '@posthorn/tables/table-source'
 import { readAliases } from './alias-entries.ts'
@@ -52,7 +53,10 @@ export function createDatabase(
     ? readAliases(source, path, (text) => {
         log.warning(text)
       })
-    : readEntries(source, path)
+    : readEntries(source, path).flatMap(({ key, value, line }) => {
+        const content = valueAt(`${path}, line ${line}`, value, { config, ...options })
+        return content === undefined ? [] : [{ key, value: content, line }]
+      })
   const database = `${path}.cdb`
   const unique = uniqueEntries(entries, database, foldFor(config, options.foldsCase), options)
   if (isAliases) unique.set('@', '@')

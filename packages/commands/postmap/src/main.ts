@@ -24,14 +24,16 @@ const USAGE = isAliases
   : 'usage: postmap [-bfFhimnNoprsuUvw] [-c config_dir] [-d key] [-q key] [map_type:]file...'
 const SEPARATOR = isAliases ? ':\t' : '\t'
 
-const HELP = `Usage: ${program} [-fNnoprsuvw] [-c config_dir] [-q key] [type:]file ...
+const FILES_HELP = `  -F                values are names of files, and what is in these is stored, listed and printed
+`
+const HELP = `Usage: ${program} [-${isAliases ? '' : 'F'}fNnoprsuvw] [-c config_dir] [-q key] [type:]file ...
 
 Without -q or -s: creates a database from each text file, of type cdb.
 
 Options:
   -c config_dir     use the main.cf in this directory
   -f                keys as they are, without folding their letter case
-  -N                a NUL behind keys and values
+${isAliases ? '' : FILES_HELP}  -N                a NUL behind keys and values
   -o                root stays the owner of a database whose source is somebody else's
   -p                mode 0644, whatever the mode of the source
   -q key            print the value of the key; -: keys come from standard input
@@ -41,7 +43,7 @@ Options:
   -v                log more
   --help            show this text
 
--n and -u are accepted and ignored. Not supported: -b, -d, -F, -h, -i, -m.
+-n and -u are accepted and ignored. Not supported: -b, -d, -h, -i, -m.
 `
 
 function readOptions(): PostmapOptions {
@@ -67,15 +69,21 @@ async function* readKeys(input: AsyncIterable<Buffer>): AsyncGenerator<string, v
 
 async function query(config: MainConfig, key: string, options: PostmapOptions): Promise<boolean> {
   const tables = options.tables.map((reference) =>
-    openTable(reference, { config, foldsCase: options.foldsCase }),
+    openTable(reference, {
+      config,
+      foldsCase: options.foldsCase,
+      valuesAreFiles: options.valuesAreFiles,
+    }),
   )
+  const ask = async (one: string): Promise<string | undefined> =>
+    queryTables(tables, one, options.valuesAreFiles)
   if (key !== '-') {
-    const value = await queryTables(tables, key)
+    const value = await ask(key)
     if (value !== undefined) process.stdout.write(`${value}\n`, 'latin1')
     return value !== undefined
   }
   let isFound = false
-  for await (const line of queryLines(tables, readKeys(process.stdin), SEPARATOR)) {
+  for await (const line of queryLines(ask, readKeys(process.stdin), SEPARATOR)) {
     process.stdout.write(line, 'latin1')
     isFound = true
   }
@@ -98,7 +106,7 @@ async function run(): Promise<void> {
       return
     case 'list':
       for (const reference of options.tables) {
-        for (const [key, value] of listTable(config, reference, options.foldsCase)) {
+        for (const [key, value] of listTable(config, reference, options)) {
           process.stdout.write(`${key}${SEPARATOR}${value}\n`, 'latin1')
         }
       }

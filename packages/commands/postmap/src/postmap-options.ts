@@ -13,6 +13,8 @@ export interface PostmapOptions {
     | { readonly kind: 'query'; readonly key: string }
   /** -f takes it away. */
   readonly foldsCase: boolean
+  /** -F: values are the contents of files, in base64; in text, their names. */
+  readonly valuesAreFiles: boolean
   /** -N: keys and values with a NUL behind them. */
   readonly endsWithNul: boolean
   readonly duplicates: 'warn' | 'ignore' | 'replace'
@@ -32,7 +34,6 @@ export class PostmapUsageError extends SyntaxError {
 const UNSUPPORTED: Readonly<Record<string, string>> = {
   b: 'querying with the lines of a message',
   d: 'removing entries (no table type that we write can be changed: write it anew)',
-  F: 'files as values',
   h: 'querying with the headers of a message',
   i: 'adding entries (no table type that we write can be changed: write it anew)',
   m: 'querying with the parts of a message',
@@ -54,6 +55,7 @@ export function parsePostmapOptions(argv: readonly string[], letters: string): P
     isVerbose: given.has('v'),
     task: key !== undefined ? { kind: 'query', key } : { kind: given.has('s') ? 'list' : 'create' },
     foldsCase: !given.has('f'),
+    valuesAreFiles: given.has('F'),
     endsWithNul: given.has('N'),
     duplicates: given.has('r') ? 'replace' : given.has('w') ? 'ignore' : 'warn',
     hasOwnMode: given.has('p'),

@@ -7,6 +7,7 @@
  */
 import { trimSpace } from '@posthorn/config/logical-lines'
 import { log } from '@posthorn/log/log'
+import { valueAt } from './file-value.ts'
 import { Network, parseIp, type IpOctets } from './ip-network.ts'
 import { ABSENT, found, type LookupResult, type LookupTable } from './lookup-table.ts'
 import type { TableSource } from './open-table.ts'
@@ -16,7 +17,7 @@ import { readRules } from './table-source.ts'
 
 type Test = (address: IpOctets) => boolean
 
-export function openCidrTable({ reference, name }: TableSource): LookupTable {
+export function openCidrTable({ reference, name, context }: TableSource): LookupTable {
   const nest = new RuleNest<IpOctets, LookupResult>()
   for (const { text, first } of rulesOf(name)) {
     const place = `cidr map ${name}, line ${first}`
@@ -36,7 +37,9 @@ export function openCidrTable({ reference, name }: TableSource): LookupTable {
     else if (isIf) nest.open(test, place)
     else if (result === '') skip('no lookup result')
     else {
-      const answer = found(result)
+      const value = valueAt(place, result, context, 'rule')
+      if (value === undefined) continue
+      const answer = found(value)
       nest.add(test, () => answer)
     }
   }

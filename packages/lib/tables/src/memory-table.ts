@@ -6,7 +6,7 @@ import { unbrace } from '@posthorn/config/braces'
 import { strerror } from '@posthorn/config/strerror'
 import { log } from '@posthorn/log/log'
 import { errorCode } from '@posthorn/native/system-error'
-import { valueOf } from './file-value.ts'
+import { valueAt, valueOf } from './file-value.ts'
 import { ABSENT, found, type LookupResult, type LookupTable } from './lookup-table.ts'
 import type { TableSource } from './open-table.ts'
 import { TableOpenError } from './table-error.ts'
@@ -75,8 +75,13 @@ export function openTextTable({ reference, name, fold, context }: TableSource): 
   const entries = new Map<string, string>()
   for (const { key, value, line } of readEntries(text, name)) {
     const folded = fold(key)
-    if (entries.has(folded)) log.warning(`${name}, line ${line}: duplicate entry: "${key}"`)
-    else entries.set(folded, valueOf(value, context))
+    const place = `${name}, line ${line}`
+    if (entries.has(folded)) {
+      log.warning(`${place}: duplicate entry: "${key}"`)
+      continue
+    }
+    const content = valueAt(place, value, context)
+    if (content !== undefined) entries.set(folded, content)
   }
   return new MemoryTable(reference, entries, fold)
 }

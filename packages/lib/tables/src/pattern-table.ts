@@ -11,7 +11,7 @@ import { trimSpace } from '@posthorn/config/logical-lines'
 import { log } from '@posthorn/log/log'
 import { valueOf } from './file-value.ts'
 import { ABSENT, found, type LookupResult, type LookupTable } from './lookup-table.ts'
-import type { TableSource } from './open-table.ts'
+import type { TableContext, TableSource } from './open-table.ts'
 import { TableOpenError } from './table-error.ts'
 import { parseResult, resultOf, type ResultOf } from './pattern-result.ts'
 import { RuleNest } from './rule-nest.ts'
@@ -74,7 +74,7 @@ export function openPatternTable(
     }
     if (!/^(?:!|[^A-Za-z0-9\s])/.test(text)) throw new RuleError('ignoring unrecognized request')
     const read = readPattern(text, type, compile)
-    const pattern = { ...read, rest: valueOf(read.rest, context) }
+    const pattern = { ...read, rest: ruleValue(read.rest, context) }
     const { isNegated, expression, rest: value } = pattern
     if (value === '') warn('no replacement text: using empty string')
     const result = readResult(pattern, type, warn)
@@ -93,6 +93,15 @@ export function openPatternTable(
         return match === null ? undefined : found(result(match))
       })
     }
+  }
+}
+
+function ruleValue(text: string, context: TableContext): string {
+  try {
+    return valueOf(text, context)
+  } catch (error) {
+    if (!(error instanceof TableOpenError)) throw error
+    throw new RuleError(`${error.message}: skipping this rule`)
   }
 }
 
