@@ -123,5 +123,8 @@ t.test('master runs it as it is', async (t) => {
   await postfix('reload')
   await postfix('status')
   await postfix('stop')
-  t.same((await log()).match(/.*(?:warning|error|fatal|panic): .*/g) ?? [], [])
+  // as Postfix does, when it is asked for anything and main.cf has no TLS
+  const complaint =
+    /.*(?:warning|error|fatal|panic): (?!TLS server role is disabled with tlsproxy_tls_).*/g
+  t.same((await log()).match(complaint) ?? [], [])
 })

@@ -4,6 +4,7 @@
 import type { Service, ServiceContext, ServiceDefinition } from '@posthorn/daemon/service'
 import { log } from '@posthorn/log/log'
 import { QueueLayout } from '@posthorn/queue/queue-layout'
+import { EndOfStreamError, type ByteStream } from '@posthorn/stream/byte-stream'
 import { Channel } from '@posthorn/wire/channel'
 import { endOfListing, showqProtocol } from '@posthorn/wire/showq-protocol'
 import { listQueues } from './list-queues.ts'
@@ -24,18 +25,27 @@ function start({ config }: ServiceContext): Service {
   }
   return {
     serve: async (stream) => {
-      const channel = new Channel(stream)
-      channel.announce(showqProtocol)
-      let unsent = 0
-      for await (const piece of listQueues(layout, options)) {
-        channel.send(piece)
-        unsent += piece.length
-        if (unsent < FLUSH_OCTETS) continue
-        await stream.flush()
-        unsent = 0
+      try {
+        await sendListing(stream, listQueues(layout, options))
+      } catch (error) {
+        // somebody has seen enough: postqueue -p | head
+        if (!(error instanceof EndOfStreamError)) throw error
       }
-      channel.send(endOfListing)
-      await stream.flush()
     },
   }
+}
+
+async function sendListing(stream: ByteStream, pieces: AsyncIterable<string>): Promise<void> {
+  const channel = new Channel(stream)
+  channel.announce(showqProtocol)
+  let unsent = 0
+  for await (const piece of pieces) {
+    channel.send(piece)
+    unsent += piece.length
+    if (unsent < FLUSH_OCTETS) continue
+    await stream.flush()
+    unsent = 0
+  }
+  channel.send(endOfListing)
+  await stream.flush()
 }
